@@ -1,0 +1,152 @@
+"""The house style and the few figures that every chapter draws. Serves all chapters.
+
+Figures have an opaque paper-white ground: no single ink reaches a contrast of 4.5 to 1 on white and on a dark page,
+and notebooks are read on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from medgen_utils.data import DatasetInfo
+
+PALETTE = ("#0072B2", "#D55E00", "#007A5A", "#A8437F", "#8A6100", "#4B4B9B", "#555555")
+"""Colour-blind-safe, each at least 4.5 to 1 on the paper: after Okabe and Ito, darkened where text needs it."""
+INK, QUIET, PAPER = "#22262B", "#5C6470", "#FDFDFB"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def use_house_style() -> None:
+    """Set matplotlib's defaults for the book; call it once, after the imports."""
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (5.8, 3.6),
+            "figure.dpi": 140,
+            "figure.facecolor": PAPER,
+            "savefig.facecolor": PAPER,
+            "savefig.bbox": "tight",
+            "figure.constrained_layout.use": True,
+            "axes.facecolor": PAPER,
+            "axes.edgecolor": QUIET,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "axes.titlesize": 12,
+            "axes.titlelocation": "left",
+            "axes.labelsize": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": cycler(color=PALETTE),
+            "font.size": 11,
+            "text.color": INK,
+            "xtick.color": QUIET,
+            "ytick.color": QUIET,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+            "image.interpolation": "nearest",
+            "image.cmap": "gray",
+        }
+    )
+
+
+def footer(figure: Figure, text: str, credit: Sequence[DatasetInfo] = ()) -> Figure:
+    """Write how a figure was made, and whose data it shows, in small print under it."""
+    lines = [text] if text else []
+    lines += [f"Data: {info.citation} ({info.licence})" for info in credit]
+    figure.supxlabel("\n".join(lines), fontsize=7.5, color=QUIET, x=0.01, ha="left", wrap=True)
+    return figure
+
+
+def show_images(
+    rows: Sequence[Tensor], row_labels: Sequence[str], column_labels: Sequence[str] = (), scale: float = 0.75
+) -> Figure:
+    """A sheet of small images, one row a list entry: rows of (n, C, H, W) in [0, 1], shown as they are."""
+    columns = max(len(row) for row in rows)
+    size = (scale * columns + 1.4, scale * len(rows) + (0.3 if column_labels else 0.1))
+    figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    for i, (images, label) in enumerate(zip(rows, row_labels, strict=True)):
+        for axis, image in zip(axes[i], images, strict=False):
+            pixels = image.permute(1, 2, 0).clamp(0, 1).cpu().numpy()
+            axis.imshow(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, vmin=0, vmax=1)
+        axes[i, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+    for axis, label in zip(axes[0], column_labels, strict=False):
+        axis.set_title(label, fontsize=9, loc="center")
+    return figure
+
+
+def interval_plot(
+    frame: pd.DataFrame,
+    rows: str,
+    colours: str | None = None,
+    *,
+    label: str = "AUROC",
+    reference: float | None = 0.5,
+    reference_label: str = "chance",
+    axis: Axes | None = None,
+) -> Axes:
+    """Dots with intervals: one line of the plot for each value of column ``rows``, side by side for ``colours``.
+
+    ``frame`` is what `evaluation.metrics_by` returns (columns value, low, high and the two named); order is kept.
+    """
+    row_names = list(dict.fromkeys(frame[rows]))
+    colour_names = list(dict.fromkeys(frame[colours])) if colours else [None]
+    if axis is None:
+        height = 0.9 + len(row_names) * max(0.42, 0.2 * len(colour_names))
+        _, axis = plt.subplots(figsize=(5.8, height + (0.3 if colours else 0)))
+    spread = np.linspace(-0.28, 0.28, len(colour_names)) if len(colour_names) > 1 else [0.0]
+    for i, name in enumerate(colour_names):
+        part = frame if name is None else frame[frame[colours] == name]
+        at = np.array([row_names.index(row) for row in part[rows]]) + spread[i]
+        error = [part["value"] - part["low"], part["high"] - part["value"]]
+        style = {"color": PALETTE[i % len(PALETTE)], "fmt": MARKERS[i % len(MARKERS)], "markersize": 6}
+        axis.errorbar(part["value"], at, xerr=np.clip(error, 0, None), elinewidth=1.6, label=name, **style)
+    axis.set(yticks=range(len(row_names)), yticklabels=row_names, xlabel=label)
+    axis.set_ylim(len(row_names) - 0.45, -0.55)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
+    axis.set_axisbelow(True)
+    if reference is not None:
+        axis.axvline(reference, color=QUIET, linestyle=":", linewidth=1.4)
+        axis.annotate(reference_label, (reference, 1), (3, 2), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", fontsize=8.5, color=QUIET)  # fmt: skip
+    if colours:
+        columns = min(3, len(colour_names))
+        axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.05), ncols=columns, fontsize=9.5, handletextpad=0.3)
+    return axis
+
+
+def matrix_plot(
+    frame: pd.DataFrame, rows: str, columns: str, *, label: str = "AUROC", low: float = 0.5, high: float = 1.0
+) -> Axes:
+    """A table of values as shaded cells, each with its interval below: what `evaluation.metrics_by` returns."""
+    row_names, column_names = list(dict.fromkeys(frame[rows])), list(dict.fromkeys(frame[columns]))
+    figure, axis = plt.subplots(figsize=(1.8 + 0.98 * len(column_names), 1.1 + 0.62 * len(row_names)))
+    table = frame.pivot(index=rows, columns=columns, values="value").loc[row_names, column_names]
+    image = axis.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
+    for record in frame.to_dict("records"):
+        i, j = row_names.index(record[rows]), column_names.index(record[columns])
+        red, green, blue, _ = image.cmap(image.norm(record["value"]))
+        ink = "black" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "white"
+        axis.text(j, i - 0.12, f"{record['value']:.2f}", ha="center", va="center", color=ink, fontsize=12)
+        interval = f"{record['low']:.2f} to {record['high']:.2f}"
+        axis.text(j, i + 0.25, interval, ha="center", va="center", color=ink, fontsize=7.5)
+    axis.set_xticks(range(len(column_names)), [name.replace(" ", "\n", 1) for name in column_names], fontsize=9)
+    axis.set_yticks(range(len(row_names)), row_names, fontsize=9)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axis, label=label, fraction=0.05, pad=0.02)
+    return axis
