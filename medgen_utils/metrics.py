@@ -1,0 +1,233 @@
+"""Measures of one set of predictions, each also for many resamples at once. Chapter: evaluation_protocols.
+
+Every metric takes ``y`` (n,) class numbers, ``prob`` (n,) of class 1 or (n, k) of all classes, and ``weights``:
+None gives one number, (r, n) non-negative weights give r numbers (a bootstrap resample is a row of counts).
+The positive class of a binary problem is class 1, its default threshold 0.5 (strictly above), as in MedMNIST.
+Where a metric is undefined (a class without images) the value is NaN, with a warning where it is a single number.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray
+Metric = Callable[..., float | Array]
+
+_BLOCK = 2**17  # numbers handled at once inside a metric: small enough to stay in the processor's cache
+
+
+class UndefinedMetric(RuntimeWarning):
+    """A metric has no value on these images, for example an AUROC without positive cases."""
+
+
+def auroc(y: Array, score: Array, weights: Array | None = None) -> float | Array:
+    """Probability that a random positive scores above a random negative (ties count one half), in [0, 1].
+
+    score (n,): any real score of class 1; (n, k): the mean over classes of each one against the rest, unweighted
+    (k = 2: that of column 1). Equal to scikit-learn's ``roc_auc_score(multi_class="ovr", average="macro")``.
+    """
+    y, score, rows = _checked(y, score, weights)
+    if score.ndim == 1:
+        return _answer(_binary_auroc(y == 1, score, rows), weights, "auroc")
+    return _answer(
+        np.mean([_binary_auroc(y == k, score[:, k], rows) for k in range(score.shape[1])], 0), weights, "auroc"
+    )
+
+
+def _binary_auroc(positive: Array, score: Array, weights: Array) -> Array:
+    if (score[1:] < score[:-1]).any():
+        order = np.argsort(score, kind="stable")
+        positive, score, weights = positive[order], score[order], weights[:, order]
+    tie_starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])
+    result = np.empty(len(weights))
+    step = max(1, _BLOCK // len(score))
+    for start in range(0, len(weights), step):
+        w = weights[start : start + step]
+        w_positive = w * positive
+        w_negative = w - w_positive
+        if len(tie_starts) < len(score):
+            w_positive = np.add.reduceat(w_positive, tie_starts, axis=1)
+            w_negative = np.add.reduceat(w_negative, tie_starts, axis=1)
+        below = np.cumsum(w_negative, axis=1)
+        wins = np.einsum("rn,rn->r", w_positive, below) - np.einsum("rn,rn->r", w_positive, w_negative) / 2
+        result[start : start + step] = _ratio(wins, w_positive.sum(1) * below[:, -1])
+    return result
+
+
+def accuracy(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
+    """Share of images whose most probable class is the recorded one, in [0, 1]. It follows the prevalence."""
+    y, prob, rows = _checked(y, prob, weights)
+    return _answer(_mean(_predicted(prob) == y, rows), weights, "accuracy")
+
+
+def balanced_accuracy(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
+    """Mean over classes of the share of their images that is recognised, in [0, 1]; it ignores the prevalence."""
+    y, prob, rows = _checked(y, prob, weights)
+    correct = _predicted(prob) == y
+    recalls = [_ratio(rows @ (correct & (y == k)), rows @ (y == k)) for k in range(_n_classes(prob))]
+    return _answer(np.mean(recalls, axis=0), weights, "balanced_accuracy")
+
+
+def f1(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
+    """Harmonic mean of precision and recall of class 1; with k > 2 classes the mean over all of them, in [0, 1].
+
+    NaN where a class is neither present nor predicted.
+    """
+    y, prob, rows = _checked(y, prob, weights)
+    predicted = _predicted(prob)
+    classes = range(prob.shape[1]) if prob.ndim == 2 else (1,)
+    scores = [
+        _ratio(2 * (rows @ ((predicted == k) & (y == k))), rows @ (predicted == k) + rows @ (y == k)) for k in classes
+    ]
+    return _answer(np.mean(scores, axis=0), weights, "f1")
+
+
+def sensitivity_at_specificity(
+    y: Array, score: Array, weights: Array | None = None, specificity: float = 0.9
+) -> float | Array:
+    """Largest share of positives found by a threshold that leaves at least ``specificity`` of the negatives alone.
+
+    Two classes only (ValueError otherwise). The threshold is chosen on the same images: optimistic on few of them.
+    """
+    y, score, rows = _checked(y, score, weights)
+    if score.ndim == 2:
+        raise ValueError(f"sensitivity needs one score per image, got {score.shape}: pass the column of one class")
+    order = np.argsort(-score, kind="stable")
+    tie_ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
+    positive = (y == 1)[order]
+    result = np.empty(len(rows))
+    for i, w in enumerate(rows):
+        found, alarms = np.cumsum(w[order] * positive)[tie_ends], np.cumsum(w[order] * ~positive)[tie_ends]
+        allowed = alarms <= (1 - specificity) * alarms[-1] + 1e-9
+        best = found[allowed].max(initial=0.0)
+        result[i] = best / found[-1] if found[-1] > 0 and alarms[-1] > 0 else np.nan
+    return _answer(result, weights, "sensitivity_at_specificity")
+
+
+def brier(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
+    """Mean squared distance of the probabilities from the outcome: (p - y)^2 for two classes, in [0, 1];
+    summed over the k classes for more, in [0, 2]. Proper: it falls when probabilities get nearer the truth."""
+    y, prob, rows = _checked(y, prob, weights)
+    loss = (prob - y) ** 2 if prob.ndim == 1 else ((prob - np.eye(prob.shape[1])[y]) ** 2).sum(1)
+    return _answer(_mean(loss, rows), weights, "brier")
+
+
+def calibration_error(y: Array, prob: Array, weights: Array | None = None, n_bins: int = 15) -> float | Array:
+    """``expected_calibration_error`` of the probability of class 1, or with k > 2 classes of the most probable one."""
+    y, prob, _ = _checked(y, prob, weights)
+    return expected_calibration_error(*confidence_and_outcome(y, prob), n_bins, weights)
+
+
+def expected_calibration_error(
+    confidence: Array, correct: Array, n_bins: int = 15, weights: Array | None = None
+) -> float | Array:
+    """Mean over equal-width bins, weighted by their images, of |mean confidence - share correct|, in [0, 1].
+
+    confidence (n,) in [0, 1], correct (n,) bool. Bins are [low, high), the last one closed (the L1 error of
+    torchmetrics). Biased upwards on few images: an ideal model has an error above 0 too.
+    """
+    confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
+    rows = np.ones((1, len(confidence))) if weights is None else np.asarray(weights, float)
+    bins = np.zeros((len(confidence), n_bins))
+    bins[np.arange(len(confidence)), _bin(confidence, n_bins)] = confidence - correct
+    return _answer(_ratio(np.abs(rows @ bins).sum(1), rows.sum(1)), weights, "expected_calibration_error")
+
+
+def confidence_and_outcome(y: Array, prob: Array) -> tuple[Array, Array]:
+    """What calibration compares: (probability of class 1, is it class 1), or for k > 2 (top probability, is it right)."""
+    if prob.ndim == 2 and prob.shape[1] == 2:
+        prob = prob[:, 1]
+    if prob.ndim == 1:
+        return prob, y == 1
+    return prob.max(1), prob.argmax(1) == y
+
+
+def reliability_curve(confidence: Array, correct: Array, n_bins: int = 15) -> pd.DataFrame:
+    """One row per equal-width bin that holds images: low, high, confidence (mean), accuracy (share correct), n."""
+    confidence, correct = np.asarray(confidence, float), np.asarray(correct, float)
+    bins = _bin(confidence, n_bins)
+    n, total, right = (np.bincount(bins, w, n_bins) for w in (None, confidence, correct))
+    used = np.flatnonzero(n)
+    columns = {"low": used / n_bins, "high": (used + 1) / n_bins}
+    columns |= {"confidence": total[used] / n[used], "accuracy": right[used] / n[used], "n": n[used].astype(int)}
+    return pd.DataFrame(columns)
+
+
+def decision_curve(y: Array, prob: Array, thresholds: Array | None = None) -> pd.DataFrame:
+    """Net benefit of treating the patients above a threshold probability: columns threshold model treat_all treat_none.
+
+    Net benefit = TP/n - FP/n * t / (1 - t) (Vickers & Elkin 2006, doi 10.1177/0272989X06295361): true positives, less
+    false positives at the exchange rate the threshold t stands for. Two classes; treated: prob >= t.
+    thresholds in (0, 1), 0.01 to 0.99 unless given.
+    """
+    y, prob, _ = _checked(y, prob, None)
+    if prob.ndim == 2:
+        raise ValueError(f"a decision curve needs two classes, got probabilities {prob.shape}: pass one column")
+    thresholds = np.arange(1, 100) / 100 if thresholds is None else np.asarray(thresholds, float)
+    odds = thresholds / (1 - thresholds)
+    positives, negatives = np.sort(prob[y == 1]), np.sort(prob[y == 0])
+    found = len(positives) - np.searchsorted(positives, thresholds)
+    alarms = len(negatives) - np.searchsorted(negatives, thresholds)
+    curve = {"threshold": thresholds, "model": (found - alarms * odds) / len(y)}
+    return pd.DataFrame(curve | {"treat_all": (len(positives) - len(negatives) * odds) / len(y), "treat_none": 0.0})
+
+
+METRICS: dict[str, Metric] = {
+    "auroc": auroc,
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "f1": f1,
+    "brier": brier,
+    "calibration_error": calibration_error,
+    "sensitivity_at_specificity": sensitivity_at_specificity,
+}
+
+
+def _checked(y: Array, prob: Array, weights: Array | None) -> tuple[Array, Array, Array]:
+    """y as int64, prob as float (a second column of two is taken alone), weights as (r, n)."""
+    y, prob = np.asarray(y), np.asarray(prob, float)
+    if len(y) == 0 or y.ndim != 1 or prob.shape[:1] != y.shape or prob.ndim > 2:
+        raise ValueError(f"y {y.shape} and probabilities {prob.shape}: pass (n,) and (n,) or (n, k), n >= 1")
+    if np.isnan(prob).any():
+        raise ValueError(f"{int(np.isnan(prob).sum())} of the probabilities are NaN: drop or repair those images")
+    if prob.ndim == 2 and prob.shape[1] == 2:
+        prob = prob[:, 1]
+    k = _n_classes(prob)
+    if not ((y >= 0) & (y < k)).all() or (y.dtype.kind == "f" and (y % 1 != 0).any()):
+        raise ValueError(f"labels {np.unique(y)[:5]} are not class numbers 0 to {k - 1}: recode them")
+    rows = np.ones((1, len(y))) if weights is None else np.asarray(weights, float)
+    if rows.ndim != 2 or rows.shape[1] != len(y):
+        raise ValueError(f"weights {rows.shape} for {len(y)} images: pass (resamples, {len(y)})")
+    return y.astype(np.int64), prob, rows
+
+
+def _answer(values: Array, weights: Array | None, name: str) -> float | Array:
+    if weights is not None:
+        return values
+    if np.isnan(values[0]):
+        warnings.warn(f"{name} is undefined: a class has no images here; the value is NaN", UndefinedMetric, 3)
+    return float(values[0])
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below != 0)
+
+
+def _mean(values: Array, rows: Array) -> Array:
+    return _ratio(rows @ values.astype(float), rows.sum(1))
+
+
+def _n_classes(prob: Array) -> int:
+    return prob.shape[1] if prob.ndim == 2 else 2
+
+
+def _predicted(prob: Array) -> Array:
+    return prob.argmax(1) if prob.ndim == 2 else (prob > 0.5).astype(np.int64)
+
+
+def _bin(confidence: Array, n_bins: int) -> Array:
+    return np.clip(np.searchsorted(np.linspace(0, 1, n_bins + 1), confidence, "right") - 1, 0, n_bins - 1)
