@@ -1,0 +1,208 @@
+"""The training loop, ERM and the networks do what their docstrings say."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.nn import functional as F
+
+from medgen_utils import training
+from medgen_utils.data import Batch, DatasetInfo, DomainDataset
+from medgen_utils.training import ERM, SmallCNN, SmallResNet, build, draw_batches, fit
+
+INFO = DatasetInfo("toy", "Toy", "drawn in the test", "none", "none")
+
+
+def toy(n: int = 60, n_domains: int = 2, channels: int = 1, size: int = 12, seed: int = 0) -> DomainDataset:
+    """Bright images are class 1; three of four images are class 0."""
+    generator = torch.Generator().manual_seed(seed)
+    y = (torch.arange(n) % 4 == 0).long()
+    x = 0.3 * torch.rand(n, channels, size, size, generator=generator) + 0.4 * y[:, None, None, None]
+    domain = torch.arange(n) * n_domains // n
+    names = tuple(f"hospital {i}" for i in range(n_domains))
+    return DomainDataset(x, y, domain, np.array([f"p{i}" for i in range(n)]), ("dark", "bright"), names, INFO)
+
+
+def batches_of(dataset: DomainDataset, size: int) -> list[Batch]:
+    return next(draw_batches(dataset, size, True, torch.Generator().manual_seed(0)))
+
+
+def weights_of(module: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def test_small_cnn_has_about_100_k_weights_and_the_features_it_promises():
+    network = SmallCNN(3)
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(100_000, rel=0.1)
+    assert network(torch.rand(2, 3, 28, 28)).shape == (2, network.n_features)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_resnet_accepts_grey_and_colour(channels):
+    network = SmallResNet(channels).eval()
+    assert network(torch.rand(2, channels, 28, 28)).shape == (2, network.n_features)
+
+
+def test_normalize_acts_before_the_network():
+    torch.manual_seed(0)
+    network = SmallCNN(1, 4, normalize=lambda x: torch.zeros_like(x)).eval()
+    a, b = network(torch.rand(2, 1, 12, 12))
+    assert torch.equal(a, b)
+
+
+def test_erm_objective_is_the_cross_entropy_of_all_images():
+    dataset = toy()
+    model = build(ERM, dataset, seed=0, width=4).eval()
+    batches = batches_of(dataset, 10)
+    x, y = torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches])
+    expected = -model.predict(x).log_softmax(1)[torch.arange(len(y)), y].mean()
+    assert model.objective(batches)[0].item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_one_update_is_one_adamw_step_by_hand():
+    dataset = toy()
+    model = build(ERM, dataset, seed=0, width=4)
+    other = copy.deepcopy(model)
+    batches = batches_of(dataset, 10)
+    model.update(batches)
+    optimizer = torch.optim.AdamW(other.parameters(), lr=2e-3, weight_decay=1e-3)
+    F.cross_entropy(other.predict(torch.cat([b.x for b in batches])), torch.cat([b.y for b in batches])).backward()
+    optimizer.step()
+    assert torch.equal(weights_of(model), weights_of(other))
+
+
+@pytest.mark.parametrize("n_domains", [1, 2, 3, 5])
+@pytest.mark.parametrize("batch_size", [15, 32])
+def test_fit_changes_the_weights_whatever_the_number_of_domains(n_domains, batch_size):
+    dataset = toy(n_domains=n_domains)
+    model = build(ERM, dataset, seed=0, width=4)
+    before = weights_of(model)
+    fit(model, dataset, steps=2, batch_size=batch_size)
+    assert not torch.equal(before, weights_of(model))
+
+
+def test_fit_learns_what_can_be_learned():
+    dataset = toy(n=200)
+    model = build(ERM, dataset, seed=0, width=4)
+    fitted = fit(model, dataset, steps=60)
+    losses = fitted.history.query("metric == 'loss'")["value"]
+    assert losses.iloc[-10:].mean() < 0.5 * losses.iloc[:10].mean()
+    assert (training.predict_probabilities(model, dataset.x).argmax(1) == dataset.y.numpy()).mean() > 0.95
+
+
+def test_same_seed_same_weights_and_another_seed_others():
+    dataset = toy()
+    models = [build(ERM, dataset, seed=seed, width=4) for seed in (0, 0, 1)]
+    for model, seed in zip(models, (0, 0, 1), strict=True):
+        fit(model, dataset, steps=3, seed=seed, augment=training.flips)
+    assert torch.equal(weights_of(models[0]), weights_of(models[1]))
+    assert not torch.equal(weights_of(models[0]), weights_of(models[2]))
+
+
+def test_fit_and_build_leave_the_global_generator_alone():
+    dataset = toy()
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    fit(build(ERM, dataset, seed=0, width=4), dataset, steps=2)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_history_scores_only_validation_domains_and_checkpoints_restore_a_step():
+    dataset = toy(n=80)
+    model = build(ERM, dataset, seed=0, width=4)
+    fitted = fit(model, dataset, steps=5, validation=dataset.only("hospital 1"), evaluate_every=2)
+    scored = fitted.history.query("split == 'validation'")
+    assert set(scored["domain"]) == {"hospital 1"} and set(scored["metric"]) == {"auroc", "loss"}
+    assert sorted(scored["step"].unique()) == sorted(fitted.checkpoints) == [2, 4, 5]
+    final = weights_of(model)
+    model.load_state_dict(fitted.checkpoints[2])
+    assert not torch.equal(final, weights_of(model))
+    model.load_state_dict(fitted.checkpoints[5])
+    assert torch.equal(final, weights_of(model))
+
+
+def test_balanced_batches_hold_each_class_equally_often_and_natural_ones_as_in_the_data():
+    dataset = toy(n=400)
+    shares = {}
+    for balanced in (True, False):
+        stream = draw_batches(dataset, 40, balanced, torch.Generator().manual_seed(0))
+        shares[balanced] = np.mean([float(b.y.float().mean()) for _ in range(100) for b in next(stream)])
+    assert shares[True] == pytest.approx(0.5, abs=0.03)
+    assert shares[False] == pytest.approx(0.25, abs=0.03)
+
+
+def test_each_batch_comes_from_one_domain_and_each_domain_gives_the_same_share():
+    batches = batches_of(toy(n_domains=3), 32)
+    assert [b.domain.unique().tolist() for b in batches] == [[0], [1], [2]]
+    assert [len(b.y) for b in batches] == [10, 10, 10]
+
+
+def test_a_domain_with_one_class_can_be_drawn_from():
+    dataset = toy()
+    dataset = dataset.subset((dataset.domain == 0) | (dataset.y == 0))
+    assert all(len(b.y) == 8 for b in batches_of(dataset, 16))
+
+
+@pytest.mark.parametrize("augment", [training.flips, training.flips_and_turns])
+def test_flips_keep_pixels_differ_between_images_and_repeat(augment):
+    x = torch.rand(1, 3, 8, 8).repeat(64, 1, 1, 1)
+    out = augment(x, torch.Generator().manual_seed(0))
+    assert out.shape == x.shape
+    assert torch.equal(out.flatten(1).sort(1)[0], x.flatten(1).sort(1)[0])
+    assert len({image.numpy().tobytes() for image in out}) == (2 if augment is training.flips else 8)
+    assert torch.equal(out, augment(x, torch.Generator().manual_seed(0)))
+
+
+def test_features_and_logits_belong_together():
+    dataset = toy()
+    model = build(ERM, dataset, seed=0, width=4)
+    z = training.extract_features(model, dataset.x, batch_size=7)
+    expected = model.classifier(z).double().softmax(1).detach().numpy()
+    np.testing.assert_allclose(training.predict_probabilities(model, dataset.x), expected, atol=1e-6)
+    assert model.training  # the mode is put back
+
+
+def test_features_of_a_trained_model_separate_the_classes():
+    dataset = toy(n=200)
+    model = build(ERM, dataset, seed=0, width=4)
+    fit(model, dataset, steps=40)
+    z = training.extract_features(model, dataset.x).numpy()
+    assert LogisticRegression(max_iter=500).fit(z, dataset.y).score(z, dataset.y) > 0.95
+
+
+def _run(seed: int) -> torch.Tensor:
+    dataset = toy()
+    model = build(ERM, dataset, seed=seed, width=4)
+    fit(model, dataset, steps=2, seed=seed)
+    return weights_of(model)
+
+
+def test_map_runs_gives_the_same_numbers_side_by_side_and_one_by_one():
+    tasks = [(0,), (1,)]
+    for a, b in zip(training.map_runs(_run, tasks, n_jobs=1), training.map_runs(_run, tasks, n_jobs=2), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps=0"),
+        ({"steps": 2, "batch_size": 3}, "batch_size=3"),
+        ({"steps": 2, "evaluate_every": 1}, "validation"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    dataset = toy()
+    with pytest.raises(ValueError, match=message):
+        fit(build(ERM, dataset, seed=0, width=4), dataset, **arguments)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_fit_runs_on_cuda():
+    dataset = toy()
+    model = build(ERM, dataset, seed=0, width=4)
+    fit(model, dataset, steps=2, augment=training.flips_and_turns, device="cuda")
+    assert training.predict_probabilities(model, dataset.x).shape == (60, 2)
