@@ -43,7 +43,6 @@ __all__ = [
 ]  # fmt: skip
 
 LOWER_IS_BETTER = ("brier", "calibration_error")
-_CHUNK = 2**22  # weights held in memory at once (32 MB)
 
 
 class Interval(NamedTuple):
@@ -107,7 +106,7 @@ def predictions_frame(
 
 
 def probabilities(frame: pd.DataFrame) -> np.ndarray:
-    """The columns prob_0 ... prob_(k-1) of a tidy frame as (n, k); columns that are empty for all its rows are left out."""
+    """The columns prob_0 ... prob_(k-1) of a tidy frame as (n, k), without those that are empty in all its rows."""
     k = sum(column.startswith("prob_") for column in frame.columns)
     missing = [f"prob_{i}" for i in range(k) if f"prob_{i}" not in frame.columns]
     if k < 2 or missing:
@@ -297,15 +296,17 @@ def bootstrap_draws(
     if score.ndim == 2 and score.shape[1] == 2:
         score = score[:, 1]
     if score.ndim == 1:  # sorted once here, not once per chunk in the metric
-        order = np.argsort(score, kind="stable")
+        order = np.lexsort((y, score))
         y, score, units = y[order], score[order], units[order]
     draws = np.empty((len(metrics), n_resamples))
-    step = max(1, _CHUNK // max(len(y), n_units))
+    chunk = 2**16 if score.ndim == 1 else 2**22  # weights held at once: half a MB stays in the processor's cache
+    step = max(1, chunk // max(len(y), n_units))
     for start in range(0, n_resamples, step):
         rows = min(step, n_resamples - start)
-        drawn = rng.integers(0, n_units, size=(rows, n_units)) + n_units * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units).astype(float)
-        weights = counts[:, units]
+        drawn = rng.integers(0, n_units, size=(rows, n_units))
+        drawn += n_units * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units)
+        weights = counts.take(units, axis=1)
         for i, metric in enumerate(metrics):
             draws[i, start : start + rows] = metric(y, score, weights)
     return draws

@@ -17,7 +17,7 @@ import pandas as pd
 Array = np.ndarray
 Metric = Callable[..., float | Array]
 
-_BLOCK = 2**17  # numbers handled at once inside a metric: small enough to stay in the processor's cache
+_BLOCK = 2**16  # weights handled at once: half a MB, they stay in the processor's cache
 
 
 class UndefinedMetric(RuntimeWarning):
@@ -39,22 +39,28 @@ def auroc(y: Array, score: Array, weights: Array | None = None) -> float | Array
 
 
 def _binary_auroc(positive: Array, score: Array, weights: Array) -> Array:
-    if (score[1:] < score[:-1]).any():
-        order = np.argsort(score, kind="stable")
-        positive, score, weights = positive[order], score[order], weights[:, order]
-    tie_starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])
+    ties, up = score[1:] == score[:-1], score[1:] >= score[:-1]
+    if not (up & ~(ties & positive[:-1] & ~positive[1:])).all():  # not yet in order: by score, negatives first in a tie
+        order = np.lexsort((positive, score))
+        positive, score = positive[order], score[order]
+        ties = score[1:] == score[:-1]
+    else:
+        order = None
+    tied = np.flatnonzero(np.r_[False, ties] | np.r_[ties, False])
+    starts = np.flatnonzero(np.r_[True, np.diff(score[tied]) != 0]) if len(tied) else None
     result = np.empty(len(weights))
     step = max(1, _BLOCK // len(score))
     for start in range(0, len(weights), step):
         w = weights[start : start + step]
+        w = w if order is None else w.take(order, axis=1)
         w_positive = w * positive
         w_negative = w - w_positive
-        if len(tie_starts) < len(score):
-            w_positive = np.add.reduceat(w_positive, tie_starts, axis=1)
-            w_negative = np.add.reduceat(w_negative, tie_starts, axis=1)
         below = np.cumsum(w_negative, axis=1)
-        wins = np.einsum("rn,rn->r", w_positive, below) - np.einsum("rn,rn->r", w_positive, w_negative) / 2
-        result[start : start + step] = _ratio(wins, w_positive.sum(1) * below[:, -1])
+        wins = np.einsum("rn,rn->r", w_positive, below).astype(float)
+        if starts is not None:  # so far a tied pair counts as a win: take half of it back
+            t_positive, t_negative = (np.add.reduceat(v.take(tied, 1), starts, 1) for v in (w_positive, w_negative))
+            wins -= np.einsum("rn,rn->r", t_positive, t_negative) / 2
+        result[start : start + step] = _ratio(wins, w_positive.sum(1) * below[:, -1].astype(float))
     return result
 
 
@@ -68,7 +74,7 @@ def balanced_accuracy(y: Array, prob: Array, weights: Array | None = None) -> fl
     """Mean over classes of the share of their images that is recognised, in [0, 1]; it ignores the prevalence."""
     y, prob, rows = _checked(y, prob, weights)
     correct = _predicted(prob) == y
-    recalls = [_ratio(rows @ (correct & (y == k)), rows @ (y == k)) for k in range(_n_classes(prob))]
+    recalls = [_ratio(_total(rows, correct & (y == k)), _total(rows, y == k)) for k in range(_n_classes(prob))]
     return _answer(np.mean(recalls, axis=0), weights, "balanced_accuracy")
 
 
@@ -81,7 +87,8 @@ def f1(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
     predicted = _predicted(prob)
     classes = range(prob.shape[1]) if prob.ndim == 2 else (1,)
     scores = [
-        _ratio(2 * (rows @ ((predicted == k) & (y == k))), rows @ (predicted == k) + rows @ (y == k)) for k in classes
+        _ratio(2 * _total(rows, (predicted == k) & (y == k)), _total(rows, predicted == k) + _total(rows, y == k))
+        for k in classes
     ]
     return _answer(np.mean(scores, axis=0), weights, "f1")
 
@@ -131,14 +138,14 @@ def expected_calibration_error(
     torchmetrics). Biased upwards on few images: an ideal model has an error above 0 too.
     """
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
-    rows = np.ones((1, len(confidence))) if weights is None else np.asarray(weights, float)
+    rows = np.ones((1, len(confidence))) if weights is None else np.asarray(weights)
     bins = np.zeros((len(confidence), n_bins))
     bins[np.arange(len(confidence)), _bin(confidence, n_bins)] = confidence - correct
-    return _answer(_ratio(np.abs(rows @ bins).sum(1), rows.sum(1)), weights, "expected_calibration_error")
+    return _answer(_ratio(np.abs(_total(rows, bins)).sum(1), rows.sum(1)), weights, "expected_calibration_error")
 
 
 def confidence_and_outcome(y: Array, prob: Array) -> tuple[Array, Array]:
-    """What calibration compares: (probability of class 1, is it class 1), or for k > 2 (top probability, is it right)."""
+    """What calibration compares: probability of class 1 and whether it is; for k > 2 the top one, and its truth."""
     if prob.ndim == 2 and prob.shape[1] == 2:
         prob = prob[:, 1]
     if prob.ndim == 1:
@@ -199,7 +206,7 @@ def _checked(y: Array, prob: Array, weights: Array | None) -> tuple[Array, Array
     k = _n_classes(prob)
     if not ((y >= 0) & (y < k)).all() or (y.dtype.kind == "f" and (y % 1 != 0).any()):
         raise ValueError(f"labels {np.unique(y)[:5]} are not class numbers 0 to {k - 1}: recode them")
-    rows = np.ones((1, len(y))) if weights is None else np.asarray(weights, float)
+    rows = np.ones((1, len(y))) if weights is None else np.asarray(weights)
     if rows.ndim != 2 or rows.shape[1] != len(y):
         raise ValueError(f"weights {rows.shape} for {len(y)} images: pass (resamples, {len(y)})")
     return y.astype(np.int64), prob, rows
@@ -218,7 +225,12 @@ def _ratio(above: Array, below: Array) -> Array:
 
 
 def _mean(values: Array, rows: Array) -> Array:
-    return _ratio(rows @ values.astype(float), rows.sum(1))
+    return _ratio(_total(rows, values), rows.sum(1))
+
+
+def _total(rows: Array, values: Array) -> Array:
+    """Weighted sums of values (n,) or (n, m) for every row of weights."""
+    return rows.astype(float, copy=False) @ values.astype(float, copy=False)
 
 
 def _n_classes(prob: Array) -> int:
