@@ -1,0 +1,169 @@
+"""Images of several domains in memory, and how they are divided. Chapters: generalization_gap, evaluation_protocols."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .catalogue import DatasetInfo
+
+
+class Batch(NamedTuple):
+    """What one training step sees of ONE domain: x (n, C, H, W) in [0, 1], y (n,) int64, domain (n,) int64."""
+
+    x: Tensor
+    y: Tensor
+    domain: Tensor
+
+
+@dataclass(frozen=True)
+class DomainDataset:
+    """Labelled images of several domains (hospitals, scanners, graders), all in memory.
+
+    x (N, C, H, W) float32 in [0, 1]; y (N,) int64, an index into ``class_names``; domain (N,) int64, an index into
+    ``domain_names``; group (N,) str, the patient or slide, "" where the publisher gives none; file (N,) str, the
+    publisher's name of each image, None where there is none.
+    Raises ValueError where shapes, types or ranges do not fit. Chapter: generalization_gap.
+    """
+
+    x: Tensor
+    y: Tensor
+    domain: Tensor
+    group: np.ndarray
+    class_names: tuple[str, ...]
+    domain_names: tuple[str, ...]
+    info: DatasetInfo
+    file: np.ndarray | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        name = self.info.name
+        if self.x.dtype != torch.float32 or self.x.ndim != 4:
+            raise ValueError(f"x of {name} is {self.x.dtype} {tuple(self.x.shape)}: give float32 of shape (N, C, H, W)")
+        if self.x.numel():
+            low, high = (float(value) for value in torch.aminmax(self.x))
+            if not (low >= 0 and high <= 1):  # written so that NaN fails too
+                raise ValueError(f"x of {name} ranges from {low} to {high}: scale intensities to [0, 1]")
+        for key, names in (("y", self.class_names), ("domain", self.domain_names)):
+            values = getattr(self, key)
+            if values.dtype != torch.int64 or values.shape != (len(self.x),):
+                raise ValueError(
+                    f"{key} of {name} is {values.dtype} {tuple(values.shape)}: give int64 of shape ({len(self.x)},)"
+                )
+            if len(values) and not (values.min() >= 0 and values.max() < len(names)):
+                raise ValueError(
+                    f"{key} of {name} ranges from {values.min()} to {values.max()}, with {len(names)} names {names}: "
+                    f"number from 0 to {len(names) - 1}"
+                )
+        for key in ("group", "file"):
+            values = getattr(self, key)
+            if key == "file" and values is None:
+                continue
+            if not isinstance(values, np.ndarray) or values.dtype.kind != "U" or values.shape != (len(self.x),):
+                raise ValueError(f"{key} of {name}: give a numpy array of {len(self.x)} str, one an image")
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def subset(self, index: np.ndarray | Tensor) -> DomainDataset:
+        """The images picked by a boolean mask (N,) or by positions; names and numbering stay as they are."""
+        index = torch.as_tensor(index)
+        if index.dtype == torch.bool:
+            if index.shape != (len(self),):
+                raise ValueError(
+                    f"a mask of shape {tuple(index.shape)} for {len(self)} images: give one value an image"
+                )
+            index = index.nonzero().squeeze(1)
+        index = index.to(torch.int64)
+        picked = {item.name: getattr(self, item.name) for item in fields(self)}
+        picked = {key: value[index] for key, value in picked.items() if isinstance(value, Tensor)} | {
+            key: value[index.numpy()] for key, value in picked.items() if isinstance(value, np.ndarray)
+        }
+        return replace(self, **picked)
+
+    def only(self, *domain_names: str) -> DomainDataset:
+        """The images of the named domains."""
+        return self.subset(torch.isin(self.domain, self._domain_numbers(domain_names)))
+
+    def without(self, *domain_names: str) -> DomainDataset:
+        """The images of all other domains."""
+        return self.subset(~torch.isin(self.domain, self._domain_numbers(domain_names)))
+
+    def _domain_numbers(self, names: tuple[str, ...]) -> Tensor:
+        for name in names:
+            if name not in self.domain_names:
+                raise ValueError(f"no domain {name!r} in {self.info.name}: choose from {self.domain_names}")
+        return torch.tensor([self.domain_names.index(name) for name in names], dtype=torch.int64)
+
+    def summary(self) -> pd.DataFrame:
+        """One row a domain: number of images, of groups (patients or slides; 0 where unknown), share of each class."""
+        rows = []
+        for number in self.domain.unique().tolist():
+            inside = self.domain == number
+            groups = set(self.group[inside.numpy()]) - {""}
+            shares = {name: float((self.y[inside] == k).float().mean()) for k, name in enumerate(self.class_names)}
+            rows.append(
+                {"domain": self.domain_names[number], "images": int(inside.sum()), "groups": len(groups)} | shares
+            )
+        return pd.DataFrame(rows).set_index("domain")
+
+
+def leave_one_domain_out(dataset: DomainDataset) -> Iterator[tuple[str, DomainDataset, DomainDataset]]:
+    """Each domain in turn as the unseen target: yields (target name, sources, target).
+
+    The evaluation scheme of the whole book. ValueError where the data set has one domain only.
+    """
+    present = [dataset.domain_names[number] for number in dataset.domain.unique().tolist()]
+    if len(present) < 2:
+        raise ValueError(f"{dataset.info.name} has the one domain {present}: leaving it out leaves nothing to train on")
+    for name in present:
+        yield name, dataset.without(name), dataset.only(name)
+
+
+def split(
+    dataset: DomainDataset, seed: int, fractions: tuple[float, float, float] = (0.6, 0.1, 0.3)
+) -> tuple[DomainDataset, DomainDataset, DomainDataset]:
+    """Training, validation and test part of every domain; images of one group (patient, slide) never part.
+
+    Within a domain the groups come in random order and each goes to the part that its classes bring nearest to the
+    wanted share of every class (chi-square distance), so the parts are stratified by label where whole groups allow.
+    An image with group "" is a group of its own. A part of a tiny domain may be empty. The same seed gives the same
+    split, and the split of a domain does not depend on which other domains are there. ``fractions`` are >= 0 and add up
+    to 1 (ValueError); a fraction of 0 gives an empty part. Chapters: generalization_gap, evaluation_protocols.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"fractions={fractions}: give three shares >= 0 that add up to 1")
+    part = np.zeros(len(dataset), dtype=np.int64)
+    for number in dataset.domain.unique().tolist():
+        inside = (dataset.domain == number).nonzero().squeeze(1).numpy()
+        random = np.random.default_rng([seed, zlib.crc32(dataset.domain_names[number].encode())])
+        part[inside] = _share_out(dataset.y[inside].numpy(), dataset.group[inside], fractions, random)
+    train, validation, test = (dataset.subset(part == k) for k in range(3))
+    return train, validation, test
+
+
+def _share_out(
+    y: np.ndarray, group: np.ndarray, fractions: tuple[float, ...], random: np.random.Generator
+) -> np.ndarray:
+    """The part (N,) of each image of one domain; see `split`."""
+    alone = np.array([f"image {i}" for i in range(len(group))])
+    _, unit = np.unique(np.where(group == "", alone, np.char.add("group ", group)), return_inverse=True)
+    counts = np.zeros((unit.max() + 1, y.max() + 1))
+    np.add.at(counts, (unit, y), 1)
+    counts = counts[:, counts.sum(0) > 0]
+    used = np.flatnonzero(fractions)
+    target = np.outer(np.asarray(fractions)[used], counts.sum(0))
+    have = np.zeros_like(target)
+    part = np.zeros(len(counts), dtype=np.int64)
+    for i in random.permutation(len(counts)):
+        cost = ((2 * (have - target) * counts[i] + counts[i] ** 2) / target).sum(1)  # growth of the chi-square distance
+        best = cost.argmin()
+        have[best] += counts[i]
+        part[i] = used[best]
+    return part[unit]

@@ -1,0 +1,226 @@
+"""Files from their publishers: found on this machine, or fetched, checked and kept. Chapter: generalization_gap.
+
+Search order: the folder named by the environment variable MEDGEN_DATA, the cache (``~/.cache/medgen``), the publisher.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import tarfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+ATTEMPTS = 4
+PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
+TIMEOUT = 30.0  # seconds without an answer
+LARGEST_MEMBER = 64 * 2**20  # bytes of one unpacked file: no image of ours comes near
+
+
+class DataUnavailable(RuntimeError):
+    """A file is neither on this machine nor to be had from its publisher; the message says where to put it."""
+
+
+class DataCorrupt(ValueError):
+    """A file is there, but it is not what its publisher issued."""
+
+
+class Source(NamedTuple):
+    """A publisher's file: the name we keep it under, its address, ``"md5:..."``, ``"sha256:..."`` or "", its size."""
+
+    file: str
+    address: str
+    checksum: str = ""
+    n_bytes: int | None = None
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$XDG_CACHE_HOME/medgen``, by default ``~/.cache/medgen`` (it may not exist yet)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "medgen"
+
+
+def search(file: str) -> Path | None:
+    """The path of ``file`` in the folder MEDGEN_DATA or else in the cache; None where neither has it.
+
+    ValueError where MEDGEN_DATA names something that is no folder.
+    """
+    folder = os.environ.get("MEDGEN_DATA")
+    if folder and not Path(folder).is_dir():
+        raise ValueError(f"MEDGEN_DATA={folder!r} is not a folder: correct the environment variable or unset it")
+    folders = [Path(folder), cache_folder()] if folder else [cache_folder()]
+    return next((path for path in (place / file for place in folders) if path.is_file()), None)
+
+
+def where_to_put(source: Source) -> str:
+    """The lines of an error message that tell a reader how to get a file by hand."""
+    return (
+        f"  file:     {source.file}\n  address:  {source.address}\n"
+        f"  checksum: {source.checksum or 'none published; the prepared images are checked instead'}\n"
+        f"  put it into the folder that MEDGEN_DATA names "
+        f"({os.environ.get('MEDGEN_DATA') or 'not set'}) or into {cache_folder()}"
+    )
+
+
+def check(path: Path, checksum: str) -> None:
+    """DataCorrupt where the file does not have the checksum ``"md5:..."`` or ``"sha256:..."`` ("" checks nothing)."""
+    if not checksum:
+        return
+    algorithm, expected = checksum.split(":")
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, algorithm).hexdigest()
+    if found != expected:
+        raise DataCorrupt(
+            f"{path} has the {algorithm.upper()} {found} instead of {expected}: delete the file and load again"
+        )
+
+
+def obtain(source: Source) -> Path:
+    """The publisher's file on this machine, checked; downloaded into the cache where it is not here yet.
+
+    DataCorrupt where a file is here with another checksum, DataUnavailable where there is neither file nor network.
+    """
+    path = search(source.file)
+    if path is None:
+        path = cache_folder() / source.file
+        with locked(path):
+            if not path.is_file():  # another process may have fetched it while this one waited
+                fetch(source, path)
+            return path
+    check(path, source.checksum)
+    return path
+
+
+def fetch(source: Source, path: Path) -> None:
+    """Download to a temporary file beside ``path``, check it, and rename it: ``path`` is whole or not there at all.
+
+    An unreachable host, a server error, a truncated or a wrong file is tried ``ATTEMPTS`` times with growing pauses;
+    then DataUnavailable. Call it under `locked`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    reason: Exception | None = None
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE * 2 ** (attempt - 1) if attempt else 0)
+        try:
+            _write(source, temporary)
+            check(temporary, source.checksum)
+            temporary.replace(path)
+            return
+        except (OSError, http.client.HTTPException, DataCorrupt) as error:  # URLError and time-outs are OSErrors
+            reason = error
+            if isinstance(error, urllib.error.HTTPError) and error.code in (401, 403, 404, 410):
+                break  # the server is sure: asking again changes nothing
+        finally:
+            temporary.unlink(missing_ok=True)
+    raise DataUnavailable(
+        f"{source.file} is not on this machine, and the download failed ({reason}).\n{where_to_put(source)}"
+    ) from reason
+
+
+def _write(source: Source, temporary: Path) -> None:
+    request = urllib.request.Request(source.address, headers={"User-Agent": "medgen_utils"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, temporary.open("wb") as stream:
+        announced = answer.headers.get("Content-Length")
+        expected = source.n_bytes or (int(announced) if announced else None)
+        with tqdm(total=expected, unit="B", unit_scale=True, desc=source.file) as bar:
+            while block := answer.read(2**16):
+                bar.update(stream.write(block))
+        written = stream.tell()
+    if expected is not None and written != expected:
+        raise DataCorrupt(f"{written:,} bytes came instead of {expected:,}")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time works on ``path``; the others wait. A process that dies frees its lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("a+b") as stream:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            while True:
+                try:
+                    stream.seek(0)
+                    msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+                except OSError:  # LK_LOCK gives up after ten seconds
+                    continue
+            try:
+                yield
+            finally:
+                stream.seek(0)
+                msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
+        else:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield  # closing the stream frees the lock
+
+
+def read_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the wanted files of a ``.zip`` or ``.tar.gz``, in archive order; nothing is unpacked to disk.
+
+    DataCorrupt where any member's name points outside the archive's folder, where a wanted one is a link or larger than
+    ``LARGEST_MEMBER``, and where the archive is damaged.
+    """
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    _refuse_outside(path, name)
+                for member in archive.infolist():
+                    if not member.is_dir() and wanted(member.filename):
+                        _refuse_large(path, member.filename, member.file_size)
+                        yield member.filename, archive.read(member)
+        else:
+            with tarfile.open(path, "r:gz") as archive:
+                for member in archive:
+                    _refuse_outside(path, member.name)
+                    if not member.isdir() and wanted(member.name):
+                        if not member.isfile():
+                            raise DataCorrupt(f"{path}: {member.name!r} is a link, not a file; refused")
+                        _refuse_large(path, member.name, member.size)
+                        yield member.name, archive.extractfile(member).read()
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+        raise DataCorrupt(f"{path} is damaged ({error}): delete the file and load again") from error
+
+
+def _refuse_outside(path: Path, name: str) -> None:
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+        raise DataCorrupt(f"{path}: the member {name!r} points outside the archive's folder; the archive is refused")
+
+
+def _refuse_large(path: Path, name: str, n_bytes: int) -> None:
+    if n_bytes > LARGEST_MEMBER:
+        raise DataCorrupt(f"{path}: {name!r} would unpack to {n_bytes:,} bytes; refused")
+
+
+def load_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz``; DataCorrupt where it is damaged or holds Python objects, which could run code."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataCorrupt(f"{path} is refused: it is no .npz of plain arrays ({error})") from error
+
+
+def save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a compressed ``.npz`` through a temporary file and a rename. Call it under `locked`."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
