@@ -16,9 +16,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from medgen_utils.data import DomainDataset
+from medgen_utils.intervals import (
+    Interval,
+    SignFlip,
+    bootstrap_draws,
+    bootstrap_interval,
+    percentiles,
+    sign_flip_test,
+    t_interval,
+)
 from medgen_utils.metrics import (
     METRICS,
     Metric,
@@ -39,18 +47,11 @@ __all__ = [
     "METRICS", "Cell", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "balanced_accuracy",
     "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
     "expected_calibration_error", "f1", "generalization_gap", "metrics_by", "paired_difference", "predictions_frame",
-    "probabilities", "reliability_curve", "sensitivity_at_specificity", "sign_flip_test", "worst_domain",
+    "probabilities", "reliability_curve", "sensitivity_at_specificity", "sign_flip_test",
+    "t_interval", "worst_domain",
 ]  # fmt: skip
 
 LOWER_IS_BETTER = ("brier", "calibration_error")
-
-
-class Interval(NamedTuple):
-    """A value with the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Cell(NamedTuple):
@@ -75,7 +76,7 @@ def predictions_frame(
     """The tidy frame of one run on one data set, a row per image, in the order of the data set.
 
     algorithm: anything with ``predict(x) -> logits (n, k)``; a module is put in evaluation mode and back. ``index``
-    numbers the images (their position in ``dataset`` unless given): pass it where two runs see different subsets.
+    numbers the images: their position in the data set as it was loaded, unless given.
     ``group`` is "domain/patient", or "domain/image index" where the patient is unknown, so that patients of two
     hospitals never collide; ``run`` is "protocol/name/seed".
     """
@@ -91,7 +92,7 @@ def predictions_frame(
         if training:
             algorithm.train()
     prob = logits.double().softmax(1).numpy()
-    index = np.arange(len(dataset)) if index is None else np.asarray(index, np.int64)
+    index = dataset.index.numpy() if index is None else np.asarray(index, np.int64)
     domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
     group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]
     columns = {
@@ -162,7 +163,7 @@ def worst_domain(
         names, values = list(cells), np.array([cell.value[0] for cell in cells.values()])
         draws = np.stack([cell.draws[0] for cell in cells.values()])
         at = int(worst(values)) if not np.isnan(values).any() else int(np.flatnonzero(np.isnan(values))[0])
-        low, high = _percentiles(-best(-draws, axis=0), level)
+        low, high = percentiles(-best(-draws, axis=0), level)
         rows.append([*key, names[at], _name(metric), values[at], cells[names[at]].n, low, high])
     return pd.DataFrame(rows, columns=[*by, "domain", "metric", "value", "n", "low", "high"])
 
@@ -188,7 +189,7 @@ def generalization_gap(
         home = cells[reference]
         for domain, cell in cells.items():
             if domain != reference:
-                low, high = _percentiles(sign * (home.draws[0] - cell.draws[0]), level)
+                low, high = percentiles(sign * (home.draws[0] - cell.draws[0]), level)
                 gap = sign * (home.value[0] - cell.value[0])
                 rows.append([*key, domain, _name(metric), gap, cell.n, low, high])
     return pd.DataFrame(rows, columns=[*by, "domain", "metric", "value", "n", "low", "high"])
@@ -229,89 +230,6 @@ def paired_difference(
     return pd.DataFrame(rows, columns=[*by, "metric", "value", "n", "low", "high"])
 
 
-class SignFlip(NamedTuple):
-    """Mean difference over domains, its t interval, and the sign-flip p value with the smallest it could have been."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-    smallest_p_value: float
-
-
-def sign_flip_test(differences: Sequence[float], level: float = 0.95, seed: int = 0) -> SignFlip:
-    """Does a difference hold over domains? One number per domain (D,), D >= 2: four hospitals count as four.
-
-    Two-sided permutation test of "no difference, symmetric noise": the share of the 2^D patterns of signs whose mean
-    is at least as far from 0. Exact up to 16 domains (65,536 patterns drawn beyond). The smallest p value it can
-    give is 2 / 2^D: with four hospitals 0.125, so nothing is "significant at 0.05" below six of them.
-    """
-    d = np.asarray(differences, float)
-    if d.ndim != 1 or len(d) < 2 or np.isnan(d).any():
-        raise ValueError(f"differences {d}: pass one finite number for each of at least two domains")
-    if len(d) <= 16:
-        signs = 1 - 2 * (np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1)
-    else:
-        signs = np.random.default_rng(seed).choice([-1, 1], size=(2**16, len(d)))
-        signs[0] = 1
-    p_value = float(np.mean(np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-12)))
-    return SignFlip(*_interval(d, d, level, "domain"), p_value, max(2 / 2.0 ** len(d), 1 / len(signs)))
-
-
-def bootstrap_interval(
-    metric: Metric,
-    y: np.ndarray,
-    score: np.ndarray,
-    groups: np.ndarray | None = None,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap interval of a metric: (value, low, high).
-
-    y (n,), score (n,) or (n, k); metric(y, score, weights) as in ``metrics``. groups (n,): what is resampled as a
-    whole, the patient, or the domain when the claim is about new hospitals (with few of them too narrow).
-    The draws are those of ``scipy.stats.bootstrap`` with ``rng=numpy.random.default_rng(seed)``.
-    """
-    units = np.arange(len(y)) if groups is None else pd.factorize(np.asarray(groups), sort=True)[0]
-    rng = np.random.default_rng(seed)
-    draws = bootstrap_draws([metric], np.asarray(y), np.asarray(score), units, units.max() + 1, n_resamples, rng)
-    return Interval(metric(y, score), *_percentiles(draws[0], level))
-
-
-def bootstrap_draws(
-    metrics: Sequence[Metric],
-    y: np.ndarray,
-    score: np.ndarray,
-    units: np.ndarray,
-    n_units: int,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Values of the metrics on resampled units, (metrics, n_resamples). units (n,): numbers 0 to n_units - 1.
-
-    A resample is a row of counts, how often each unit was drawn, so a metric handles thousands of them at once;
-    memory stays bounded for any n.
-    """
-    if score.ndim == 2 and score.shape[1] == 2:
-        score = score[:, 1]
-    if score.ndim == 1:  # sorted once here, not once per chunk in the metric
-        order = np.lexsort((y, score))
-        y, score, units = y[order], score[order], units[order]
-    draws = np.empty((len(metrics), n_resamples))
-    chunk = 2**16 if score.ndim == 1 else 2**22  # weights held at once: half a MB stays in the processor's cache
-    step = max(1, chunk // max(len(y), n_units))
-    for start in range(0, n_resamples, step):
-        rows = min(step, n_resamples - start)
-        drawn = rng.integers(0, n_units, size=(rows, n_units))
-        drawn += n_units * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units)
-        weights = counts.take(units, axis=1)
-        for i, metric in enumerate(metrics):
-            draws[i, start : start + rows] = metric(y, score, weights)
-    return draws
-
-
 def cells_by_domain(
     frame: pd.DataFrame, by: Sequence[str], metrics: Sequence[str | Metric], n_resamples: int, seed: int
 ) -> dict[tuple, dict[str, Cell]]:
@@ -322,6 +240,9 @@ def cells_by_domain(
     functions = [METRICS[metric] if isinstance(metric, str) else metric for metric in metrics]
     result: dict[tuple, dict[str, Cell]] = {}
     for key, domain, rows in _groups(frame, by):
+        if rows.duplicated(["run", "index"]).any():
+            twice = rows.loc[rows.duplicated(["run", "index"]), ["run", "index"]].iloc[0].to_list()
+            raise ValueError(f"in {domain!r} run {twice[0]!r} has image {twice[1]} twice: give each run its own name")
         codes, patients = pd.factorize(rows["group"], sort=True)
         values, draws = [], []
         for run in rows["run"].unique():
@@ -340,6 +261,11 @@ def _groups(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[tuple, str
     missing = [c for c in (*by, "run", "domain", "group", "index", "y") if c not in frame.columns]
     if missing or frame.empty:
         raise ValueError(f"a frame of {len(frame)} rows lacks the columns {missing}: see predictions_frame")
+    if "split" not in by and frame.get("split", pd.Series("test")).nunique() > 1:
+        raise ValueError(f"splits {sorted(frame['split'].unique())} in one frame: keep one, or add 'split' to by")
+    if "peeks" in frame.columns and frame["peeks"].max() > 0:
+        note = f"made after {int(frame['peeks'].max())} peek(s) at a sealed test domain: not an honest test any more"
+        warnings.warn(note, stacklevel=4)
     columns = list(dict.fromkeys([*by, "domain"]))
     for values, rows in frame.groupby(columns, sort=False, observed=True):
         named = dict(zip(columns, values, strict=True))
@@ -350,22 +276,10 @@ def _interval(values: np.ndarray, draws: np.ndarray, level: float, units: str) -
     """Mean of the domain values with the interval for other patients (``draws``) or for other domains (Student's t)."""
     value = float(values.mean())
     if units == "patient":
-        return Interval(value, *_percentiles(draws, level))
+        return Interval(value, *percentiles(draws, level))
     if units != "domain":
         raise ValueError(f"units {units!r}: choose 'patient' (other patients) or 'domain' (other hospitals)")
-    if len(values) < 2:
-        warnings.warn("one domain says nothing about other domains: the interval is NaN", UndefinedMetric, 3)
-        return Interval(value, np.nan, np.nan)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Interval(value, value - float(half), value + float(half))
-
-
-def _percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:
-    draws = draws[~np.isnan(draws)]
-    if not len(draws):
-        return np.nan, np.nan
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return t_interval(values, level)
 
 
 def _name(metric: str | Metric) -> str:

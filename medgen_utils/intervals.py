@@ -1,0 +1,128 @@
+"""How sure is a number? Intervals over patients and over domains, on plain arrays. Chapter: evaluation_protocols."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from medgen_utils.metrics import Metric, UndefinedMetric
+
+
+class Interval(NamedTuple):
+    """A value with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    metric: Metric,
+    y: np.ndarray,
+    score: np.ndarray,
+    groups: np.ndarray | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Percentile bootstrap interval of a metric: (value, low, high).
+
+    y (n,), score (n,) or (n, k); metric(y, score, weights) as in ``metrics``. groups (n,): what is resampled as a
+    whole, the patient, or the domain when the claim is about new hospitals (with few of them too narrow).
+    The draws are those of ``scipy.stats.bootstrap`` with ``rng=numpy.random.default_rng(seed)``.
+    """
+    units = np.arange(len(y)) if groups is None else pd.factorize(np.asarray(groups), sort=True)[0]
+    rng = np.random.default_rng(seed)
+    draws = bootstrap_draws([metric], np.asarray(y), np.asarray(score), units, units.max() + 1, n_resamples, rng)
+    return Interval(metric(y, score), *percentiles(draws[0], level))
+
+
+def bootstrap_draws(
+    metrics: Sequence[Metric],
+    y: np.ndarray,
+    score: np.ndarray,
+    units: np.ndarray,
+    n_units: int,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Values of the metrics on resampled units, (metrics, n_resamples). units (n,): numbers 0 to n_units - 1.
+
+    A resample is a row of counts, how often each unit was drawn, so a metric handles thousands of them at once;
+    memory stays bounded for any n.
+    """
+    if score.ndim == 2 and score.shape[1] == 2:
+        score = score[:, 1]
+    if score.ndim == 1:  # sorted once here, not once per chunk in the metric
+        order = np.lexsort((y, score))
+        y, score, units = y[order], score[order], units[order]
+    draws = np.empty((len(metrics), n_resamples))
+    chunk = 2**16 if score.ndim == 1 else 2**22  # weights held at once: half a MB stays in the processor's cache
+    step = max(1, chunk // max(len(y), n_units))
+    for start in range(0, n_resamples, step):
+        rows = min(step, n_resamples - start)
+        drawn = rng.integers(0, n_units, size=(rows, n_units))
+        drawn += n_units * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units)
+        weights = counts.take(units, axis=1)
+        for i, metric in enumerate(metrics):
+            draws[i, start : start + rows] = metric(y, score, weights)
+    return draws
+
+
+def percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:
+    """Ends of the percentile interval of resampled values (r,); those that are NaN are left out, NaN where all are."""
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
+        return np.nan, np.nan
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
+    """Mean of a few independent values (D,), one a domain, with Student's t interval; NaN ends for a single one.
+
+    The interval for the mean over *other* hospitals. It assumes that the hospitals at hand are a fair sample of them;
+    resampling four hospitals instead would be too narrow.
+    """
+    values = np.asarray(values, float)
+    value = float(values.mean())
+    if len(values) < 2:
+        warnings.warn("one domain says nothing about other domains: the interval is NaN", UndefinedMetric, stacklevel=3)
+        return Interval(value, np.nan, np.nan)
+    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(value, value - half, value + half)
+
+
+class SignFlip(NamedTuple):
+    """Mean difference over domains, its t interval, and the sign-flip p value with the smallest it could have been."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    smallest_p_value: float
+
+
+def sign_flip_test(differences: Sequence[float], level: float = 0.95, seed: int = 0) -> SignFlip:
+    """Does a difference hold over domains? One number per domain (D,), D >= 2: four hospitals count as four.
+
+    Two-sided permutation test of "no difference, symmetric noise": the share of the 2^D patterns of signs whose mean
+    is at least as far from 0. Exact up to 16 domains (65,536 patterns drawn beyond). The smallest p value it can
+    give is 2 / 2^D: with four hospitals 0.125, so nothing is "significant at 0.05" below six of them.
+    """
+    d = np.asarray(differences, float)
+    if d.ndim != 1 or len(d) < 2 or np.isnan(d).any():
+        raise ValueError(f"differences {d}: pass one finite number for each of at least two domains")
+    if len(d) <= 16:
+        signs = 1 - 2 * (np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1)
+    else:
+        signs = np.random.default_rng(seed).choice([-1, 1], size=(2**16, len(d)))
+        signs[0] = 1
+    p_value = float(np.mean(np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-12)))
+    return SignFlip(*t_interval(d, level), p_value, max(2 / 2.0 ** len(d), 1 / len(signs)))
