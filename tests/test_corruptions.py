@@ -1,0 +1,93 @@
+"""Chapter evaluation_protocols: corruptions start at the identity, grow with severity and repeat."""
+
+import pytest
+import torch
+
+from medgen_utils.corruptions import CORRUPTIONS, MODALITIES, corrupt, corruptions_for
+
+
+def images(channels: int, size: int, n: int = 12) -> torch.Tensor:
+    """Smooth blobs on a grey ground, with texture, in [0, 1]."""
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand((n, channels, 6, 6), generator=generator)
+    fine = torch.rand((n, channels, size, size), generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=False)
+    return (0.15 + 0.6 * smooth + 0.1 * fine).clamp(0, 1)
+
+
+def channels_of(name: str) -> list[int]:
+    return [3] if name == "stain shift" else [1, 3]
+
+
+CASES = [(name, channels) for name in CORRUPTIONS for channels in channels_of(name)]
+
+
+@pytest.mark.parametrize("size", [28, 33, 64])
+@pytest.mark.parametrize(("name", "channels"), CASES)
+def test_severity_zero_is_the_identity_and_the_change_grows(name, channels, size):
+    x = images(channels, size)
+    before = x.clone()
+    results = [corrupt(x, name, severity, torch.Generator().manual_seed(0)) for severity in range(6)]
+    changes = [float((result - x).abs().mean()) for result in results]
+    assert torch.equal(results[0], x)
+    assert changes[1] > 0.001
+    assert changes == sorted(changes)
+    assert len(set(changes)) == 6
+    assert torch.equal(x, before)
+    for result in results:
+        assert result.shape == x.shape
+        assert result.dtype == x.dtype
+        assert 0 <= float(result.min()) <= float(result.max()) <= 1
+
+
+@pytest.mark.parametrize(("name", "channels"), CASES)
+def test_same_generator_same_images(name, channels):
+    x = images(channels, 28)
+    first, second = (corrupt(x, name, 3, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["gaussian noise", "speckle", "bias field", "stain shift"])
+def test_random_corruptions_differ_between_equal_images(name):
+    x = images(3, 28, n=1).expand(16, -1, -1, -1)
+    result = corrupt(x, name, 3, torch.Generator().manual_seed(7))
+    assert any(not torch.allclose(result[0], other, atol=1e-4) for other in result[1:])
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in CORRUPTIONS if n not in ("gaussian noise", "speckle", "bias field", "stain shift")]
+)
+def test_other_corruptions_treat_an_image_alone_as_in_a_batch(name):
+    x = images(1, 28)
+    together = corrupt(x, name, 4, torch.Generator())
+    alone = torch.cat([corrupt(image[None], name, 4, torch.Generator()) for image in x])
+    torch.testing.assert_close(together, alone)
+
+
+def test_speckle_leaves_black_black_and_noise_does_not():
+    black = torch.zeros(2, 1, 28, 28)
+    assert corrupt(black, "speckle", 5, torch.Generator()).max() == 0
+    assert corrupt(black, "gaussian noise", 5, torch.Generator()).max() > 0
+
+
+def test_jpeg_like_with_tiny_steps_gives_the_image_back():
+    x = images(3, 30)
+    step = CORRUPTIONS["jpeg-like"].apply(x, 1e-6, torch.Generator())
+    torch.testing.assert_close(step, x, atol=1e-4, rtol=0)
+
+
+def test_every_modality_has_noise_blur_and_intensity_and_stains_are_for_histology():
+    for modality in MODALITIES:
+        assert {"noise", "blur", "intensity"} <= {CORRUPTIONS[name].family for name in corruptions_for(modality)}
+    assert "stain shift" in corruptions_for("histology")
+    assert "stain shift" not in corruptions_for("ultrasound")
+    assert "speckle" in corruptions_for("ultrasound")
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "channels", "words"),
+    [("rain", 1, 1, "choose from"), ("blur", 6, 1, "severity"), ("stain shift", 2, 1, "three channels")],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(name, severity, channels, words):
+    with pytest.raises(ValueError, match=words):
+        corrupt(images(channels, 28), name, severity, torch.Generator())
