@@ -1,0 +1,418 @@
+"""Penalties equal their formulas, vanish where they must, reach the featurizer; every algorithm learns."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.autograd import gradcheck
+
+from medgen_utils.data import Batch
+from medgen_utils.feature_alignment import (
+    CDANN,
+    CORAL,
+    DANN,
+    IRM,
+    MMD,
+    AlignedERM,
+    ConditionalCORAL,
+    Fishr,
+    GroupDRO,
+    VREx,
+    class_conditional,
+    coral,
+    fishr_penalty,
+    ganin_schedule,
+    gradient_reversal,
+    group_dro_weights,
+    irm_penalty,
+    mmd,
+    vrex_penalty,
+)
+from medgen_utils.training import ERM, SmallCNN
+
+WITH_A_WEIGHT = [CORAL, ConditionalCORAL, MMD, DANN, CDANN, IRM, VREx, Fishr]
+ALGORITHMS = [*WITH_A_WEIGHT, GroupDRO]
+GAMMAS = (0.1, 1.0)
+
+
+def mmd_with_gammas(z_a, z_b):
+    return mmd(z_a, z_b, GAMMAS)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(3)
+
+
+def draw(*shape, generator, offset=0.0):
+    return (torch.randn(*shape, generator=generator, dtype=torch.float64) + offset).requires_grad_()
+
+
+# ------------------------------------------------------------------------------------------- independent versions
+
+
+def numpy_coral(a, b):
+    means = np.mean((a.mean(0) - b.mean(0)) ** 2)
+    return means + np.mean((np.cov(a, rowvar=False, ddof=1) - np.cov(b, rowvar=False, ddof=1)) ** 2)
+
+
+def numpy_mmd(a, b, gammas=None):
+    def kernel(u, v):
+        squared = np.array([[np.sum((p - q) ** 2) for q in v] for p in u])
+        return sum(np.exp(-gamma * squared) for gamma in gammas)
+
+    if gammas is None:
+        both = np.concatenate([a, b])
+        pairs = [np.sum((both[i] - both[j]) ** 2) for i in range(len(both)) for j in range(i)]
+        gammas = [1 / np.quantile(pairs, 0.5, method="lower")]
+    return kernel(a, a).mean() + kernel(b, b).mean() - 2 * kernel(a, b).mean()
+
+
+def numpy_slope(logits, y, step=1e-6):
+    def risk(scale):
+        scores = scale * logits
+        return np.mean(np.log(np.exp(scores).sum(1)) - scores[np.arange(len(y)), y])
+
+    return (risk(1 + step) - risk(1 - step)) / (2 * step)
+
+
+def loop_fishr(features, logits, labels):
+    """Per-sample gradients by automatic differentiation, one image at a time; then NumPy."""
+    variances = []
+    for z, scores, y in zip(features, logits, labels, strict=True):
+        rows = []
+        for i in range(len(y)):
+            weight = torch.zeros(scores.shape[1], z.shape[1], dtype=z.dtype, requires_grad=True)
+            bias = scores[i].detach().clone().requires_grad_()
+            loss = nn.functional.cross_entropy((weight @ z[i].detach() + bias)[None], y[i : i + 1])
+            rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, (weight, bias))]).numpy())
+        variances.append(np.var(rows, axis=0))
+    return np.mean((np.array(variances) - np.mean(variances, axis=0)) ** 2)
+
+
+def test_coral_equals_numpy(generator):
+    a, b = draw(7, 3, generator=generator), draw(5, 3, generator=generator, offset=1.0)
+    np.testing.assert_allclose(coral(a, b).item(), numpy_coral(a.detach().numpy(), b.detach().numpy()), rtol=1e-8)
+
+
+@pytest.mark.parametrize("gammas", [None, GAMMAS])
+def test_mmd_equals_numpy(gammas, generator):
+    a, b = draw(7, 3, generator=generator), draw(5, 3, generator=generator, offset=1.0)
+    expected = numpy_mmd(a.detach().numpy(), b.detach().numpy(), gammas)
+    np.testing.assert_allclose(mmd(a, b, gammas).item(), expected, rtol=1e-8)
+
+
+def test_irm_equals_the_product_of_two_slopes(generator):
+    logits, y = 2 * draw(7, 3, generator=generator).detach(), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    expected = numpy_slope(logits[0::2].numpy(), y[0::2].numpy()) * numpy_slope(logits[1::2].numpy(), y[1::2].numpy())
+    np.testing.assert_allclose(irm_penalty(logits, y).item(), expected, rtol=1e-6)
+
+
+def test_irm_equals_automatic_differentiation(generator):
+    logits, y = 2 * draw(7, 3, generator=generator).detach(), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    scale = torch.ones((), dtype=torch.float64, requires_grad=True)
+    halves = [nn.functional.cross_entropy(scale * logits[k::2], y[k::2]) for k in (0, 1)]
+    even, odd = (torch.autograd.grad(half, scale)[0] for half in halves)
+    np.testing.assert_allclose(irm_penalty(logits, y).item(), (even * odd).item(), rtol=1e-8)
+
+
+def test_fishr_equals_a_loop_over_images(generator):
+    features = [draw(n, 4, generator=generator) for n in (5, 7, 6)]
+    logits = [draw(n, 3, generator=generator) for n in (5, 7, 6)]
+    labels = [torch.randint(3, (n,), generator=generator) for n in (5, 7, 6)]
+    actual = fishr_penalty(features, logits, labels).item()
+    np.testing.assert_allclose(actual, loop_fishr(features, logits, labels), rtol=1e-8)
+
+
+def test_vrex_and_group_dro_equal_numpy():
+    risks = torch.tensor([0.3, 0.9, 0.6], dtype=torch.float64)
+    weights = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)
+    np.testing.assert_allclose(vrex_penalty(risks).item(), np.var(risks.numpy()), rtol=1e-8)
+    expected = weights.numpy() * np.exp(0.7 * risks.numpy())
+    actual = group_dro_weights(weights, risks, 0.7).numpy()
+    np.testing.assert_allclose(actual, expected / expected.sum(), rtol=1e-8)
+
+
+# ------------------------------------------------------------------------------------------------------ gradients
+
+
+@pytest.mark.parametrize("distance", [coral, mmd_with_gammas])
+def test_gradients_of_distances(distance, generator):
+    a, b = draw(4, 3, generator=generator), draw(5, 3, generator=generator)
+    assert gradcheck(distance, (a, b))
+    y = torch.tensor([0, 0, 1, 1, 1])
+    assert gradcheck(lambda z_a, z_b: class_conditional(distance, z_a, y[:4], z_b, y), (a, b))
+
+
+def test_gradient_of_mmd_holds_the_median_constant(generator):
+    a, b = draw(4, 3, generator=generator), draw(5, 3, generator=generator)
+    both = torch.cat([a, b]).detach()
+    pairs = torch.pdist(both).square()
+    with_median = torch.autograd.grad(mmd(a, b), (a, b))
+    given = torch.autograd.grad(mmd(a, b, [1 / pairs.median()]), (a, b))
+    torch.testing.assert_close(with_median, given)
+
+
+def test_gradients_of_risk_and_gradient_penalties(generator):
+    y = torch.tensor([0, 1, 1, 0])
+    assert gradcheck(vrex_penalty, (draw(3, generator=generator),))
+    assert gradcheck(lambda logits: irm_penalty(logits, y), (draw(4, 2, generator=generator),))
+    inputs = tuple(draw(4, d, generator=generator) for d in (3, 3, 2, 2))
+    assert gradcheck(lambda z_a, z_b, s_a, s_b: fishr_penalty([z_a, z_b], [s_a, s_b], [y, 1 - y]), inputs)
+
+
+def test_gradient_reversal_is_the_identity_forward_and_minus_the_weight_backward(generator):
+    z, incoming = draw(4, 3, generator=generator), torch.rand(4, 3, generator=generator, dtype=torch.float64)
+    out = gradient_reversal(z, 0.3)
+    assert torch.equal(out, z)
+    out.backward(incoming)
+    torch.testing.assert_close(z.grad, -0.3 * incoming)
+
+
+def test_group_dro_weights_carry_no_gradient():
+    risks = torch.tensor([0.3, 0.9], requires_grad=True)
+    assert not group_dro_weights(torch.full((2,), 0.5), risks, 0.1).requires_grad
+
+
+def test_ganin_schedule():
+    actual = [ganin_schedule(p) for p in (0, 0.1, 0.5, 1)]
+    np.testing.assert_allclose(actual, [0, 0.4621171573, 0.9866142982, 0.9999092043], atol=1e-10)
+
+
+# ----------------------------------------------------------------------------------------------------- properties
+
+
+@pytest.mark.parametrize("distance", [coral, mmd, mmd_with_gammas])
+def test_identical_features_have_distance_zero(distance, generator):
+    z = draw(6, 3, generator=generator)
+    assert distance(z, z.clone()).abs() < 1e-12
+    assert distance(z, z + 1) > 0.01
+
+
+@pytest.mark.parametrize("distance", [coral, mmd, mmd_with_gammas])
+def test_distances_are_symmetric(distance, generator):
+    a, b = draw(6, 3, generator=generator), draw(4, 3, generator=generator)
+    torch.testing.assert_close(distance(a, b), distance(b, a))
+
+
+def test_coral_sees_the_mean_alone_and_the_covariance_alone(generator):
+    z = draw(6, 3, generator=generator)
+    torch.testing.assert_close(coral(z, z + 2), torch.tensor(4.0, dtype=torch.float64))
+    centred = z - z.mean(0)
+    covariance = torch.cov(z.T)
+    torch.testing.assert_close(coral(centred, 2 * centred), (3 * covariance).square().mean())
+
+
+def test_mmd_of_one_gamma_is_a_gaussian_kernel_not_a_laplacian():
+    a, b = torch.zeros(1, 1, dtype=torch.float64), torch.full((1, 1), 3.0, dtype=torch.float64)
+    np.testing.assert_allclose(mmd(a, b, [0.2]).item(), 2 - 2 * np.exp(-0.2 * 9), rtol=1e-12)
+
+
+def test_class_conditional_is_zero_when_only_the_prevalence_differs():
+    benign, malignant = torch.tensor([[0.0, 1.0]]), torch.tensor([[5.0, 2.0]])
+    z_a, y_a = torch.cat([benign.repeat(8, 1), malignant.repeat(2, 1)]), torch.tensor([0] * 8 + [1] * 2)
+    z_b, y_b = torch.cat([benign.repeat(2, 1), malignant.repeat(8, 1)]), torch.tensor([0] * 2 + [1] * 8)
+    assert coral(z_a, z_b) > 1
+    assert class_conditional(coral, z_a, y_a, z_b, y_b) == 0
+
+
+def test_class_conditional_without_a_common_class_is_zero(generator):
+    a, b = draw(4, 3, generator=generator), draw(4, 3, generator=generator)
+    y = torch.zeros(4, dtype=torch.int64)
+    assert class_conditional(coral, a, y, b, y + 1) == 0
+
+
+def test_equal_risks_have_no_variance_and_keep_the_weights():
+    assert vrex_penalty(torch.full((4,), 0.7)) == 0
+    torch.testing.assert_close(
+        group_dro_weights(torch.tensor([0.2, 0.8]), torch.ones(2), 5.0), torch.tensor([0.2, 0.8])
+    )
+
+
+def test_group_dro_concentrates_on_the_worst_domain():
+    weights, risks = torch.full((3,), 1 / 3), torch.tensor([0.2, 0.9, 0.5])
+    for _ in range(200):
+        weights = group_dro_weights(weights, risks, 0.1)
+    assert weights[1] > 0.99
+    torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
+
+
+def test_irm_penalty_is_zero_where_no_rescaling_helps():
+    """Logits (0, s) with sigmoid(s) equal to the share of class 1 in each half: calibrated, so the slope is 0."""
+    y = torch.tensor([0, 0, 1, 1, 1, 1, 1, 1])
+    score = torch.full((8,), float(np.log(3)), dtype=torch.float64)
+    logits = torch.stack([torch.zeros_like(score), score], dim=1)
+    assert irm_penalty(logits, y).abs() < 1e-12
+    assert irm_penalty(2 * logits, y).abs() > 1e-3
+
+
+def test_irm_penalty_may_be_negative():
+    logits = torch.tensor([[0.0, 2.0], [0.0, 2.0]])
+    assert irm_penalty(logits, torch.tensor([1, 0])) < 0
+
+
+def test_fishr_is_zero_for_identical_domains(generator):
+    z, logits, y = draw(6, 3, generator=generator), draw(6, 2, generator=generator), torch.tensor([0, 1, 0, 1, 1, 1])
+    assert fishr_penalty([z, z.clone()], [logits, logits.clone()], [y, y]).item() == 0
+    assert fishr_penalty([z, 2 * z], [logits, logits], [y, y]).item() > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "sizes"),
+    [
+        (lambda: coral(torch.rand(1, 3), torch.rand(4, 3)), "1 image"),
+        (lambda: irm_penalty(torch.rand(1, 2), torch.zeros(1, dtype=torch.int64)), "1 image"),
+        (lambda: make(CORAL, 2, weight=-1.0), "weight"),
+        (lambda: make(GroupDRO, 2).update(make_batches(3, 4)), "n_domains=2"),
+    ],
+)
+def test_wrong_use_is_refused(call, sizes):
+    with pytest.raises(ValueError, match=sizes):
+        call()
+
+
+# ----------------------------------------------------------------------------------------------------- algorithms
+
+
+def make(algorithm, n_domains, dtype=torch.float32, **hyperparameters):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        featurizer = SmallCNN(1, 4)
+        return algorithm(featurizer, nn.Linear(featurizer.n_features, 2), n_domains, **hyperparameters).to(dtype)
+
+
+def make_batches(n_domains, size, one_class=False, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(7)
+    batches = []
+    for domain in range(n_domains):
+        x = torch.rand(size, 1, 12, 12, generator=generator, dtype=dtype) * (1 - 0.1 * domain)
+        y = torch.zeros(size, dtype=torch.int64) if one_class else torch.arange(size) % 2
+        batches.append(Batch(x, y, torch.full((size,), 10 + domain)))  # numbers need not start at 0
+    return batches
+
+
+def predictor(algorithm):
+    """Copies of the weights of featurizer and classifier."""
+    parts = (algorithm.featurizer, algorithm.classifier)
+    return [p.detach().clone() for part in parts for p in part.parameters()]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("n_domains", [1, 2, 3, 5])
+@pytest.mark.parametrize(("size", "one_class"), [(4, False), (5, False), (4, True)])
+def test_every_algorithm_changes_its_weights(algorithm, n_domains, size, one_class):
+    model = make(algorithm, n_domains)
+    before = predictor(model)
+    for _ in range(2):
+        log = model.update(make_batches(n_domains, size, one_class))
+    assert all(np.isfinite(value) for value in log.values())
+    assert all(not torch.equal(old, new) for old, new in zip(before, predictor(model), strict=True))
+    assert all(torch.isfinite(weight).all() for weight in predictor(model))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_lowers_the_cross_entropy(algorithm):
+    small = {"weight": 0.01} if algorithm in WITH_A_WEIGHT else {}
+    model, batches = make(algorithm, 2, **small), make_batches(2, 8)
+    losses = [model.update(batches)["loss"] for _ in range(40)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("algorithm", WITH_A_WEIGHT)
+@pytest.mark.parametrize("n_domains", [1, 3])
+def test_weight_zero_takes_exactly_the_step_of_erm(algorithm, n_domains):
+    model, erm = make(algorithm, n_domains, weight=0.0), make(ERM, n_domains)
+    for _ in range(3):
+        model.update(make_batches(n_domains, 5))
+        erm.update(make_batches(n_domains, 5))
+    assert all(torch.equal(a, b) for a, b in zip(predictor(model), predictor(erm), strict=True))
+
+
+@pytest.mark.parametrize("n_domains", [1, 2, 4])
+def test_group_dro_with_step_size_zero_takes_exactly_the_step_of_erm(n_domains):
+    """Numbers of domains and images that are powers of two: else the two means round differently."""
+    model, erm = make(GroupDRO, n_domains, step_size=0.0), make(ERM, n_domains)
+    for _ in range(3):
+        model.update(make_batches(n_domains, 4))
+        erm.update(make_batches(n_domains, 4))
+    assert all(torch.equal(a, b) for a, b in zip(predictor(model), predictor(erm), strict=True))
+
+
+@pytest.mark.parametrize("algorithm", WITH_A_WEIGHT)
+def test_what_is_added_sends_gradient_to_the_featurizer(algorithm):
+    model, batches = make(algorithm, 3), make_batches(3, 6)
+    z = [model.features(batch.x) for batch in batches]
+    added = model.alignment(z, [model.classifier(part) for part in z], [batch.y for batch in batches])
+    gradients = torch.autograd.grad(added, list(model.featurizer.parameters()))
+    assert all(gradient.abs().sum() > 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize("algorithm", [a for a in WITH_A_WEIGHT if a not in (DANN, CDANN)])
+def test_what_is_added_does_not_depend_on_the_order_of_domains(algorithm):
+    model, batches = make(algorithm, 3, torch.float64).eval(), make_batches(3, 6, dtype=torch.float64)
+    values = []
+    for order in permutations(batches):
+        z = [model.features(batch.x) for batch in order]
+        values.append(model.alignment(z, [model.classifier(part) for part in z], [batch.y for batch in order]).item())
+    np.testing.assert_allclose(values, values[0], rtol=1e-9)
+    assert values[0] != 0
+
+
+def test_group_dro_does_not_depend_on_the_order_of_domains():
+    batches = make_batches(3, 6, dtype=torch.float64)
+    losses = [make(GroupDRO, 3, torch.float64).objective(list(order))[0].item() for order in permutations(batches)]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-9)
+
+
+def test_the_adversary_and_the_featurizer_pull_in_opposite_directions():
+    """A step down the adversary's gradient makes domains easier to tell, one down the featurizer's makes it harder."""
+    model, batches = make(DANN, 2, torch.float64), make_batches(2, 8, dtype=torch.float64)
+
+    def domain_loss():
+        z = [model.features(batch.x) for batch in batches]
+        return model.alignment(z, [], [])
+
+    before = domain_loss()
+    for part, sign in ((model.discriminator, -1), (model.featurizer, 1)):
+        weights = list(part.parameters())
+        gradients = torch.autograd.grad(domain_loss(), weights)
+        with torch.no_grad():
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight -= 1e-4 * gradient
+            assert sign * (domain_loss() - before) > 0
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight += 1e-4 * gradient
+
+
+def test_strength_rises_over_the_warm_up_only():
+    model = make(IRM, 2, weight=8.0, warm_up=0.5)
+    assert model.strength == 8.0  # outside fit
+    model.total_steps = 100
+    strengths = []
+    for step in (0, 25, 50, 100):
+        model.step_count.fill_(step)
+        strengths.append(model.strength)
+    assert strengths == [0.0, 4.0, 8.0, 8.0]
+
+
+def test_the_adversary_follows_ganins_schedule():
+    model = make(DANN, 2, weight=0.5)
+    model.total_steps = 10
+    model.step_count.fill_(5)
+    assert model.strength == 0.5 * ganin_schedule(0.5)
+
+
+def test_the_weights_of_group_dro_travel_with_its_state():
+    model = make(GroupDRO, 2, step_size=1.0)
+    model.update(make_batches(2, 4))
+    copy = make(GroupDRO, 2)
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(copy.weights, model.weights)
+    assert not torch.equal(copy.weights, torch.full((2,), 0.5))
+
+
+def test_a_subclass_must_say_what_it_adds():
+    with pytest.raises(NotImplementedError, match="AlignedERM"):
+        make(AlignedERM, 2).update(make_batches(2, 4))
