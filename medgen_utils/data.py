@@ -19,6 +19,7 @@ from . import publishers
 from .catalogue import DATASETS, DatasetInfo
 from .domains import Batch, DomainDataset, leave_one_domain_out, split
 from .download import DataCorrupt, DataUnavailable, search
+from .folder import from_folder
 
 __all__ = [
     "DATASETS",
@@ -28,6 +29,7 @@ __all__ = [
     "DatasetInfo",
     "DomainDataset",
     "find",
+    "from_folder",
     "from_medmnist",
     "leave_one_domain_out",
     "load",
@@ -66,14 +68,19 @@ def _images(arrays: np.ndarray) -> Tensor:
 
 def find(name: str, size: int = 28) -> bool:
     """Whether every file of `load(name, size)` is on this machine already (MEDGEN_DATA or the cache)."""
-    return all(search(file) for file in _files(name, size))
+    return all(any(search(file) for file in alternatives) for alternatives in _files(name, size))
 
 
-def _files(name: str, size: int) -> list[str]:
+def _files(name: str, size: int) -> list[tuple[str, ...]]:
+    """What `load` needs; of each tuple one file is enough, the prepared arrays or the publisher's archive."""
     if name not in DATASETS:
         raise ValueError(f"no data set {name!r}: choose from {', '.join(DATASETS)}")
-    prepared_files = {"breast-ultrasound": [f"busbra_{size}.npz"], "mitosis": [f"mitosis_{size}.npz"]}.get(name, [])
-    return prepared_files + [publishers.medmnist_file(flag, size) for flag in MEDMNIST_FLAGS.get(name, ())]
+    archives = {"breast-ultrasound": ("busbra", publishers.BUSBRA), "mitosis": ("mitosis", publishers.AMIBR)}
+    files = [(publishers.medmnist_file(flag, size),) for flag in MEDMNIST_FLAGS.get(name, ())]
+    if name in archives:
+        prepared, source = archives[name]
+        files.append((f"{prepared}_{size}.npz", source.file))
+    return files
 
 
 def load(name: str, size: int = 28) -> DomainDataset:
@@ -216,12 +223,7 @@ def load_graders(name: Literal["ami-br", "atnorm-md"], size: int = 28) -> tuple[
     column an expert (``expert_1``, ...), 1.0 where they said atypical, 0.0 normal, NaN not asked, and the image's
     ``file`` as index. ``dataset.y`` is the publisher's majority vote. Errors as `load`. Chapter: concept_shift.
     """
+    votes = publishers.graders(name)
     mitosis = load("mitosis", size)
-    if name == "ami-br":
-        votes = publishers.ami_br_votes()
-    elif name == "atnorm-md":
-        votes = publishers.atnorm_md_votes()
-    else:
-        raise ValueError(f'no graders {name!r}: choose "ami-br" or "atnorm-md"')
     graded = mitosis.subset(np.isin(mitosis.file, votes.index))
     return graded, votes.loc[graded.file]

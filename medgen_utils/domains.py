@@ -29,7 +29,8 @@ class DomainDataset:
 
     x (N, C, H, W) float32 in [0, 1]; y (N,) int64, an index into ``class_names``; domain (N,) int64, an index into
     ``domain_names``; group (N,) str, the patient or slide, "" where the publisher gives none; file (N,) str, the
-    publisher's name of each image, None where there is none.
+    publisher's name of each image, None where there is none; index (N,) int64, the position of each image in the data
+    set as it was loaded, which subsets keep, so that predictions on different subsets can be matched.
     Raises ValueError where shapes, types or ranges do not fit. Chapter: generalization_gap.
     """
 
@@ -41,9 +42,12 @@ class DomainDataset:
     domain_names: tuple[str, ...]
     info: DatasetInfo
     file: np.ndarray | None = field(default=None, kw_only=True)
+    index: Tensor | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         name = self.info.name
+        if self.index is None:
+            object.__setattr__(self, "index", torch.arange(len(self.x)))
         if self.x.dtype != torch.float32 or self.x.ndim != 4:
             raise ValueError(f"x of {name} is {self.x.dtype} {tuple(self.x.shape)}: give float32 of shape (N, C, H, W)")
         if self.x.numel():

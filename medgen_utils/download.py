@@ -52,13 +52,17 @@ def cache_folder() -> Path:
 def search(file: str) -> Path | None:
     """The path of ``file`` in the folder MEDGEN_DATA or else in the cache; None where neither has it.
 
-    ValueError where MEDGEN_DATA names something that is no folder.
+    A relative MEDGEN_DATA is taken from the working folder or, as notebooks work in their own, from the folder that
+    holds the package. ValueError where it names no folder.
     """
-    folder = os.environ.get("MEDGEN_DATA")
-    if folder and not Path(folder).is_dir():
-        raise ValueError(f"MEDGEN_DATA={folder!r} is not a folder: correct the environment variable or unset it")
-    folders = [Path(folder), cache_folder()] if folder else [cache_folder()]
-    return next((path for path in (place / file for place in folders) if path.is_file()), None)
+    folders = [cache_folder()]
+    if named := os.environ.get("MEDGEN_DATA"):
+        places = [Path(named), Path(__file__).parents[1] / named]
+        folder = next((place for place in places if place.is_dir()), None)
+        if folder is None:
+            raise ValueError(f"MEDGEN_DATA={named!r} is not a folder: correct the environment variable or unset it")
+        folders.insert(0, folder)
+    return next((path for path in (folder / file for folder in folders) if path.is_file()), None)
 
 
 def where_to_put(source: Source) -> str:

@@ -1,20 +1,19 @@
-"""Each publisher's archive as arrays ready to train on. Chapter: generalization_gap.
+"""Where each data set comes from: prepared arrays found, or made from the publisher's archive and kept.
 
-BUS-BRA: every frame, whole, resized to a square (its sides are stretched, not padded) with Lanczos.
-Mitosis (AMi-Br, AtNorM-Br, AtNorM-MD): patches of 128 px; size 28 shows the central 64 px, size 64 the whole patch.
+Chapter: generalization_gap.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Sequence
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from . import download
 from .download import (
     DataCorrupt,
     DataUnavailable,
@@ -29,6 +28,7 @@ from .download import (
     search,
     where_to_put,
 )
+from .preparation import SIZES, ami_br_votes, atnorm_md_votes, prepare_busbra, prepare_mitosis
 
 BUSBRA = Source(
     "BUSBRA.zip",
@@ -51,7 +51,6 @@ ATNORM_MD_VOTES = Source(
     "https://github.com/DeepMicroscopy/AMi-Br_Benchmark",
     "sha256:363db789f5d1814be676d701d89646631703dc963b7f28b8f2c4db76eb543193",
 )
-SIZES = (28, 64)
 
 # (name, size) -> shape and SHA-256 of the prepared images
 PREPARED: dict[tuple[str, int], tuple[tuple[int, ...], str]] = {
@@ -69,8 +68,6 @@ MEDMNIST_MD5 = {
     "organsmnist": "9ab87b696fb54e2a387ebe992d6ed5f1",
     "pathmnist": "a8b06965200029087d5bd730944a56c1",
 }
-SCANNERS = ("GE Logiq 7", "GE Logiq 5", "Toshiba Aplio 300", "U-Systems")
-SLIDE_SOURCES = ("MIDOG21-HamamatsuXR", "MIDOG21-HamamatsuS360", "MIDOG21-AperioCS2", "TUPAC16", "TCGA-BRCA", "MIDOG++")
 
 
 def prepared(name: str, size: int) -> dict[str, np.ndarray]:
@@ -121,85 +118,31 @@ def _prepare(name: str) -> None:
     for size, arrays in by_size.items():
         verify(arrays, name, size, archive)
         save_npz(cache_folder() / f"{name}_{size}.npz", arrays)
+    if name == "mitosis":
+        for _, content in read_members(archive, lambda member: member.endswith("/" + ATNORM_MD_VOTES.file)):
+            (cache_folder() / ATNORM_MD_VOTES.file).write_bytes(content)
     if found is None:
         archive.unlink()
 
 
-def prepare_busbra(archive: Path, sizes: Sequence[int] = SIZES) -> dict[int, dict[str, np.ndarray]]:
-    """BUSBRA.zip -> arrays by size, in the order of its table; class 0 malignant, 1 benign (as BreastMNIST)."""
-    members = dict(
-        read_members(archive, lambda name: name.endswith(("bus_data.csv", ".png")) and "/Masks/" not in name)
-    )
-    if "BUSBRA/bus_data.csv" not in members:
-        raise DataCorrupt(f"{archive} has no BUSBRA/bus_data.csv: delete the file and load again")
-    table = pd.read_csv(io.BytesIO(members["BUSBRA/bus_data.csv"]))
-    files = [f"BUSBRA/Images/{name}.png" for name in table["ID"]]
-    scanner = table["Device"].str.split(" @").str[0]
-    known = {
-        "labels": _numbers(table["Pathology"], ("malignant", "benign"), archive),
-        "domains": _numbers(scanner, SCANNERS, archive),
-        "class_names": np.array(["malignant", "benign"]),
-        "domain_names": np.array(SCANNERS),
-        "groups": table["Case"].astype(str).to_numpy(str),
-        "files": np.array([f"bus/{file}" for file in files]),
-    }
-    frames = [_picture(members, file, "L", archive) for file in files]
-    return {
-        size: {"images": np.stack([np.asarray(frame.resize((size, size), Image.LANCZOS)) for frame in frames])} | known
-        for size in sizes
-    }
+def graders(name: str) -> pd.DataFrame:
+    """The experts' votes of ``"ami-br"`` or ``"atnorm-md"``: a row an image, a column an expert; see `preparation`.
 
-
-def prepare_mitosis(archive: Path, table: Path, sizes: Sequence[int] = SIZES) -> dict[int, dict[str, np.ndarray]]:
-    """The benchmark's archive and AMI-BR.csv -> arrays by size; class 0 normal, 1 atypical.
-
-    AMi-Br in the order of the table, then AtNorM-Br and AtNorM-MD, each Atypical before Normal, by sorted file name.
+    The votes of AtNorM-MD have no address of their own: DataUnavailable where they are neither on disk nor were in the
+    archive the mitosis images came from.
     """
-    folders = ("AMi-Br", "AtNorM-Br", "AtNorM-MD")
-    members = {
-        "/".join(name.split("/")[1:]): content
-        for name, content in read_members(
-            archive, lambda name: name.endswith(".png") and name.split("/")[1:2] and name.split("/")[1] in folders
+    if name == "ami-br":
+        return ami_br_votes(obtain(AMIBR_TABLE))
+    if name != "atnorm-md":
+        raise ValueError(f'no graders {name!r}: choose "ami-br" or "atnorm-md"')
+    path = search(ATNORM_MD_VOTES.file)
+    if path is None:
+        raise DataUnavailable(
+            f"{ATNORM_MD_VOTES.file} is not on this machine and has no address of its own: "
+            f"ask for it or look for it at the publisher's.\n{where_to_put(ATNORM_MD_VOTES)}"
         )
-    }
-    rows = pd.read_csv(table)
-    files = _ami_br_files(rows)
-    scanner = (rows["slide"].str.extract(r"(\d+)")[0].astype(int) - 1) // 50  # 50 slides a scanner, in this order
-    domains = np.where(rows["dataset"] == "MIDOG21", scanner, SLIDE_SOURCES.index("TUPAC16")).tolist()
-    groups = (rows["dataset"] + ":" + rows["slide"]).tolist()
-    for folder, domain in (("AtNorM-Br", "TCGA-BRCA"), ("AtNorM-MD", "MIDOG++")):
-        inside = [f for kind in ("Atypical", "Normal") for f in sorted(members) if f.startswith(f"{folder}/{kind}/")]
-        files += inside
-        domains += [SLIDE_SOURCES.index(domain)] * len(inside)
-        groups += [""] * len(inside)
-    known = {
-        "labels": np.array([file.split("/")[1] == "Atypical" for file in files], np.uint8)[:, None],
-        "domains": np.array(domains, np.uint8)[:, None],
-        "class_names": np.array(["Normal", "Atypical"]),
-        "domain_names": np.array(SLIDE_SOURCES),
-        "groups": np.array(groups),
-        "files": np.array([f"amibr/{file}" for file in files]),
-    }
-    images: dict[int, list[np.ndarray]] = {size: [] for size in sizes}
-    for file in files:
-        patch = _picture(members, file, "RGB", archive)
-        for size in sizes:
-            view = patch.crop((32, 32, 96, 96)) if size == 28 else patch
-            images[size].append(np.asarray(view.resize((size, size), Image.LANCZOS)))
-    return {size: {"images": np.stack(images[size])} | known for size in sizes}
-
-
-def _picture(members: dict[str, bytes], file: str, mode: str, archive: Path) -> Image.Image:
-    if file not in members:
-        raise DataCorrupt(f"{archive} has no {file}: delete the file and load again")
-    return Image.open(io.BytesIO(members[file])).convert(mode)
-
-
-def _numbers(column: pd.Series, names: Sequence[str], archive: Path) -> np.ndarray:
-    unknown = set(column) - set(names)
-    if unknown:
-        raise DataCorrupt(f"{archive}: {sorted(map(str, unknown))} is none of {names}; the archive has changed")
-    return np.array([names.index(value) for value in column], np.uint8)[:, None]
+    check(path, ATNORM_MD_VOTES.checksum)
+    return atnorm_md_votes(path)
 
 
 def medmnist_file(flag: str, size: int) -> str:
@@ -235,8 +178,6 @@ def medmnist_arrays(flag: str, size: int = 28) -> dict[str, np.ndarray]:
 
 
 def _download_medmnist(flag: str, size: int) -> Path:
-    import tempfile
-
     import medmnist  # takes seconds, so only where it is needed
 
     path = cache_folder() / medmnist_file(flag, size)
@@ -244,41 +185,18 @@ def _download_medmnist(flag: str, size: int) -> Path:
     info = medmnist.INFO[flag]
     source = Source(path.name, info[f"url{suffix}"], f"md5:{info[f'MD5{suffix}']}")
     with locked(path):
-        if path.is_file():
-            return path
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-            try:
-                getattr(medmnist, info["python_class"])(split="train", download=True, root=folder, size=size)
-            except RuntimeError as error:
-                raise DataUnavailable(
-                    f"{path.name} is not on this machine, and medmnist could not download it.\n{where_to_put(source)}"
-                ) from error
-            (Path(folder) / path.name).replace(path)
-    return path
-
-
-def ami_br_votes() -> pd.DataFrame:
-    """The three experts of AMi-Br: 1.0 atypical, 0.0 normal, NaN not asked; index: ``files`` of the mitosis arrays."""
-    table = pd.read_csv(obtain(AMIBR_TABLE))
-    votes = {f"expert_{k}": table[f"expert{k}_atypical"].astype(float).to_numpy() for k in (1, 2, 3)}
-    return pd.DataFrame(votes, index=pd.Index([f"amibr/{file}" for file in _ami_br_files(table)], name="file"))
-
-
-def atnorm_md_votes() -> pd.DataFrame:
-    """The five experts of AtNorM-MD, as `ami_br_votes`. The file is looked for on disk and in the archive."""
-    path = search(ATNORM_MD_VOTES.file)
-    if path is None:
+        for attempt in range(download.ATTEMPTS):
+            if path.is_file():  # fetched now, or by another process while this one waited
+                return path
+            time.sleep(download.PAUSE * 2 ** (attempt - 1) if attempt else 0)
+            with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+                try:  # checks the MD5
+                    getattr(medmnist, info["python_class"])(split="train", download=True, root=folder, size=size)
+                    (Path(folder) / path.name).replace(path)
+                except RuntimeError as error:
+                    reason = error
+    if not path.is_file():
         raise DataUnavailable(
-            f"{ATNORM_MD_VOTES.file} is not on this machine and has no address of its own; "
-            f"look for it in the publisher's repository.\n{where_to_put(ATNORM_MD_VOTES)}"
-        )
-    check(path, ATNORM_MD_VOTES.checksum)
-    table = pd.read_csv(path)
-    votes = {f"expert_{k}": table[f"Expert_{k}"].map({"Atypical": 1.0, "Normal": 0.0}).to_numpy() for k in range(1, 6)}
-    files = [f"amibr/AtNorM-MD/{kind}/{name}" for kind, name in zip(table["Majority"], table["Filename"], strict=True)]
-    return pd.DataFrame(votes, index=pd.Index(files, name="file"))
-
-
-def _ami_br_files(table: pd.DataFrame) -> list[str]:
-    kinds = np.where(table["majority_atypical"], "Atypical", "Normal")
-    return [f"AMi-Br/{kind}/{d}_{uid}.png" for kind, d, uid in zip(kinds, table["dataset"], table["uid"], strict=True)]
+            f"{path.name} is not on this machine, and medmnist could not download it.\n{where_to_put(source)}"
+        ) from reason
+    return path
