@@ -1,0 +1,244 @@
+"""Training that rehearses the unseen hospital: MLDG, MASF and Fish. Chapter: meta_learning.
+
+All three ask where a short look-ahead step, made with some of the training domains, leads for the others. What they
+find is a gradient; it is handed to the same AdamW, under the same schedule, as `training.ERM` uses. The learning rate
+of the look-ahead, ``inner_learning_rate``, says how far to look and not how fast to learn, so no schedule changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
+from torch.nn import functional as F
+
+from medgen_utils.data import Batch
+from medgen_utils.training import ERM
+
+Params = dict[str, Tensor]
+Loss = Callable[[Params, Any], Tensor]
+
+
+def meta_gradient(
+    loss: Loss,
+    params: Params,
+    train_batch: Any,
+    test_batch: Any,
+    *,
+    inner_learning_rate: float,
+    beta: float,
+    first_order: bool,
+    test_loss: Loss | None = None,
+) -> tuple[Tensor, Params]:
+    """Value and gradient of F(params) + beta * G(params - inner_learning_rate * grad F(params)).
+
+    F is ``loss(params, train_batch)``; G is ``test_loss(params, test_batch)``, by default the same loss. ``params``
+    maps names to tensors of any shape, both losses return a scalar, the batches are whatever these take.
+    -> (value, gradients): a scalar, and a dict with the names and shapes of ``params``. Pure: nothing is changed.
+    ``first_order`` takes the step for a constant, and so leaves out -beta * inner_learning_rate * Hessian(F) @ grad G:
+    one backward pass each for F and G, and no second derivatives. Source: Li et al. 2018. Chapter: meta_learning.
+    """
+    test_loss = test_loss or loss
+
+    def look_ahead(params: Params) -> tuple[Tensor, Params, Params]:
+        gradients, value = grad_and_value(loss)(params, train_batch)
+        return value, gradients, {name: p - inner_learning_rate * gradients[name] for name, p in params.items()}
+
+    def objective(params: Params) -> Tensor:
+        value, _, ahead = look_ahead(params)
+        return value + beta * test_loss(ahead, test_batch)
+
+    if not first_order:
+        gradients, value = grad_and_value(objective)(params)
+        return value, gradients
+    value, gradients, ahead = look_ahead(params)
+    test_gradients, test_value = grad_and_value(test_loss)(ahead, test_batch)
+    return value + beta * test_value, {name: g + beta * test_gradients[name] for name, g in gradients.items()}
+
+
+def global_class_alignment(logits_a: Tensor, y_a: Tensor, logits_b: Tensor, y_b: Tensor, temperature: float) -> Tensor:
+    """Do two domains confuse the classes in the same way? 0 where they do.
+
+    logits_a (n_a, k), y_a (n_a,), logits_b (n_b, k), y_b (n_b,), temperature > 0 -> scalar >= 0.
+    For each class: the mean logits of its images in either domain, softened by softmax(mean / temperature), and half
+    the sum of the two Kullback-Leibler divergences; then the mean over the classes present in both domains (0 where
+    there is none: nothing to align). Source: Dou et al. 2019. Chapter: meta_learning.
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature={temperature}: choose a number above 0 (Dou et al. use 2)")
+    (log_p, n_p), (log_q, n_q) = (_soft_confusion(z, y, temperature) for z, y in ((logits_a, y_a), (logits_b, y_b)))
+    divergence = 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(1)
+    shared = (n_p > 0) & (n_q > 0)
+    return (divergence * shared).sum() / shared.sum().clamp(min=1)
+
+
+def _soft_confusion(logits: Tensor, y: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Log of the softened mean prediction for each true class (k, k), and the images of each class (k,)."""
+    members = F.one_hot(y, logits.shape[1]).to(logits.dtype)
+    counts = members.sum(0)
+    means = members.T @ logits / counts.clamp(min=1)[:, None]
+    return (means / temperature).log_softmax(1), counts
+
+
+class _LookAhead(ERM):
+    """What MLDG, MASF and Fish share: the network as a function of its weights, the draw of domains, the outer step."""
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        inner_learning_rate: float = 0.05,
+        seed: int = 0,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        if inner_learning_rate < 0:
+            raise ValueError(f"inner_learning_rate={inner_learning_rate}: choose 0 or more")
+        self.inner_learning_rate, self.seed = inner_learning_rate, seed
+
+    def _network(self) -> tuple[Params, Callable[[Params, Tensor], Tensor]]:
+        """The weights, cut off from autograd, and the network as a pure function of weights and images -> logits."""
+        network = nn.Sequential(self.featurizer, self.classifier)
+
+        def predict(params: Params, x: Tensor) -> Tensor:
+            buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}  # batch norm writes on them
+            return functional_call(network, (params, buffers), x)
+
+        return {name: p.detach() for name, p in network.named_parameters()}, predict
+
+    def _order(self, n_domains: int) -> list[int]:
+        """The domains in a random order that depends on the seed and the step alone: a resumed run draws the same."""
+        return np.random.default_rng((self.seed, int(self.step_count))).permutation(n_domains).tolist()
+
+    def _step(self, gradients: Params, batches: Sequence[Batch]) -> None:
+        """One step of the outer optimiser along ``gradients``.
+
+        Before it, the images of all domains pass once through the outer network, as they do in ERM: its running
+        statistics of batch normalization follow the weights that are kept, not those that were tried.
+        """
+        network = nn.Sequential(self.featurizer, self.classifier)
+        if any(True for _ in network.buffers()):
+            with torch.no_grad():
+                network(_images(batches))
+        self.optimizer.zero_grad()
+        for name, parameter in network.named_parameters():
+            parameter.grad = gradients[name]
+        self.optimizer.step()
+        self.step_count += 1
+
+
+class MLDG(_LookAhead):
+    """Meta-learning for domain generalization: rehearse the unseen hospital in every step.
+
+    Each step draws ``n_virtual_test`` of the training domains as virtual test domains G (fewer where that would leave
+    no virtual training domain F; at least one of each) and follows `meta_gradient` of the mean cross-entropy. With
+    beta=0 it is ERM's step on F. ``update`` raises ValueError with one domain. The defaults, first order and beta 1,
+    are those of DomainBed. Source: Li et al. 2018. Chapter: meta_learning.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 2,
+        *,
+        inner_learning_rate: float = 0.05,
+        beta: float = 1.0,
+        first_order: bool = True,
+        n_virtual_test: int = 1,
+        seed: int = 0,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(
+            featurizer, classifier, n_domains,
+            inner_learning_rate=inner_learning_rate, seed=seed, learning_rate=learning_rate, weight_decay=weight_decay,
+        )  # fmt: skip
+        if beta < 0 or n_virtual_test < 1:
+            raise ValueError(f"beta={beta}, n_virtual_test={n_virtual_test}: choose beta >= 0 and at least one domain")
+        self.beta, self.first_order, self.n_virtual_test = beta, first_order, n_virtual_test
+
+    def virtual_domains(self, n_domains: int) -> tuple[list[int], list[int]]:
+        """Positions of this step's virtual training and virtual test domains; at least one of each."""
+        if n_domains < 2:
+            raise ValueError(f"{n_domains} training domain: rehearsal holds one out, so train on two or more")
+        order = self._order(n_domains)
+        n_test = min(self.n_virtual_test, n_domains - 1)
+        return sorted(order[n_test:]), sorted(order[:n_test])
+
+    def update(self, batches: Sequence[Batch]) -> dict[str, float]:
+        """One step of the outer optimiser; logs F + beta * G as the loss."""
+        train, test = ([batches[i] for i in side] for side in self.virtual_domains(len(batches)))
+        params, predict = self._network()
+        value, gradients = meta_gradient(
+            lambda params, train: _cross_entropy(predict(params, _images(train)), train),
+            params, train, test,
+            test_loss=lambda params, test: self.test_loss(lambda x: predict(params, x), train, test),
+            inner_learning_rate=self.inner_learning_rate, beta=self.beta, first_order=self.first_order,
+        )  # fmt: skip
+        self._step(gradients, batches)
+        return {"loss": value.item()}
+
+    def test_loss(self, predict: Callable[[Tensor], Tensor], train: Sequence[Batch], test: Sequence[Batch]) -> Tensor:
+        """G: what the looked-ahead network, images -> logits, should be good at. Here: the mean cross-entropy."""
+        return _cross_entropy(predict(_images(test)), test)
+
+
+class MASF(MLDG):
+    """MLDG whose look-ahead is judged by `global_class_alignment` of virtual training and virtual test domains.
+
+    ``beta`` weighs the alignment (mean over the pairs), and the virtual test domains enter through it alone. The
+    source's local loss, a triplet loss on a separate metric network, is left out. Source: Dou et al. 2019.
+    Chapter: meta_learning.
+    """
+
+    temperature = 2.0
+
+    def test_loss(self, predict: Callable[[Tensor], Tensor], train: Sequence[Batch], test: Sequence[Batch]) -> Tensor:
+        batches = [*train, *test]
+        parts = predict(_images(batches)).split([len(batch.y) for batch in batches])
+        pairs = [(i, j) for i in range(len(train)) for j in range(len(train), len(batches))]
+        distances = [
+            global_class_alignment(parts[i], batches[i].y, parts[j], batches[j].y, self.temperature) for i, j in pairs
+        ]
+        return torch.stack(distances).mean()
+
+
+class Fish(_LookAhead):
+    """Gradient matching at the price of plain training: walk through the domains, then step towards where that led.
+
+    Each step walks from the weights w through the domains in random order, one gradient step of ``inner_learning_rate``
+    each, to w~. The mean gradient met on the way, (w - w~) / (inner_learning_rate * domains), goes to the optimiser:
+    SGD with learning rate step * inner_learning_rate * domains makes of it the source's w + step * (w~ - w), AdamW a
+    step in the same direction at the pace of its schedule, which ERM shares. To first order in the inner learning rate
+    it rewards domains whose gradients agree. With one domain it is ERM. Source: Shi et al. 2022.
+    Chapter: meta_learning.
+    """
+
+    def update(self, batches: Sequence[Batch]) -> dict[str, float]:
+        """One walk and one step of the outer optimiser; logs the mean loss on the way."""
+        params, predict = self._network()
+        walk = grad_and_value(lambda params, batch: F.cross_entropy(predict(params, batch.x), batch.y))
+        mean_gradients, mean_value = {name: torch.zeros_like(p) for name, p in params.items()}, 0.0
+        for i in self._order(len(batches)):
+            gradients, value = walk(params, batches[i])
+            params = {name: p - self.inner_learning_rate * gradients[name] for name, p in params.items()}
+            mean_gradients = {name: g + gradients[name] / len(batches) for name, g in mean_gradients.items()}
+            mean_value += value.item() / len(batches)
+        self._step(mean_gradients, batches)
+        return {"loss": mean_value}
+
+
+def _images(batches: Sequence[Batch]) -> Tensor:
+    return torch.cat([batch.x for batch in batches])
+
+
+def _cross_entropy(logits: Tensor, batches: Sequence[Batch]) -> Tensor:
+    return F.cross_entropy(logits, torch.cat([batch.y for batch in batches]))

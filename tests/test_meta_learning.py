@@ -1,0 +1,388 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from medgen_utils.data import Batch
+from medgen_utils.meta_learning import MASF, MLDG, Fish, global_class_alignment, meta_gradient
+from medgen_utils.training import ERM, SmallCNN
+
+METHODS = [(MLDG, {"first_order": True}), (MLDG, {"first_order": False}), (MASF, {}), (Fish, {})]
+method = pytest.mark.parametrize(("algorithm", "hyperparameters"), METHODS)
+
+
+def make(algorithm, **hyperparameters):
+    torch.manual_seed(0)
+    featurizer = SmallCNN(1, width=4)
+    return algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
+
+
+def draw_batches(sizes, seed=0, classes=(0, 1)):
+    """One batch a domain; images of class 1 are brighter, so there is something to learn."""
+    generator = torch.Generator().manual_seed(seed)
+    batches = []
+    for domain, size in enumerate(sizes):
+        y = torch.tensor(classes)[torch.randint(len(classes), (size,), generator=generator)]
+        x = torch.rand(size, 1, 12, 12, generator=generator) * 0.5 + 0.4 * y[:, None, None, None]
+        batches.append(Batch(x, y, torch.full((size,), domain)))
+    return batches
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def equal_states(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def quadratic(params, batch):
+    """curvature / 2 * |w - minimum|^2, summed over coordinates; batch = (curvature, minimum)."""
+    curvature, minimum = batch
+    return (curvature / 2 * (params["w"] - minimum) ** 2).sum()
+
+
+class TestMetaGradient:
+    @pytest.mark.parametrize("first_order", [False, True])
+    def test_quadratics_agree_with_the_derivation_by_hand(self, first_order):
+        # F = 2/2 (w-1)^2, G = 4/2 (w+1)^2, w = 3, step 0.1: grad F = 4, ahead = 2.6, G = 25.92, grad G = 14.4,
+        # and d ahead / d w = 1 - 0.1 * 2 = 0.8
+        params = {"w": torch.tensor(3.0, dtype=torch.float64)}
+        f, g = (torch.tensor(2.0), torch.tensor(1.0)), (torch.tensor(4.0), torch.tensor(-1.0))
+        value, gradients = meta_gradient(
+            quadratic, params, f, g, inner_learning_rate=0.1, beta=0.5, first_order=first_order
+        )
+        assert value.item() == pytest.approx(4 + 0.5 * 25.92)
+        assert gradients["w"].item() == pytest.approx(4 + 0.5 * 14.4 * (1.0 if first_order else 0.8))
+
+    @pytest.mark.parametrize("beta", [0.3, 2.0])
+    def test_exact_gradient_equals_finite_differences(self, beta):
+        network, params, f, g = small_problem()
+        settings = {"inner_learning_rate": 0.4, "beta": beta, "first_order": False}
+        _, gradients = meta_gradient(loss_of(network), params, f, g, **settings)
+        for name, parameter in params.items():
+            for i in range(parameter.numel()):
+                at = np.unravel_index(i, parameter.shape)
+                values = []
+                for shift in (1e-5, -1e-5):
+                    moved = {key: p.clone() for key, p in params.items()}
+                    moved[name][at] += shift
+                    values.append(meta_gradient(loss_of(network), moved, f, g, **settings)[0].item())
+                assert gradients[name][at].item() == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-5, abs=1e-8)
+
+    def test_value_is_the_loss_after_an_explicit_step(self):
+        network, params, f, g = small_problem()
+        leaves = {name: p.clone().requires_grad_() for name, p in params.items()}
+        loss_f = loss_of(network)(leaves, f)
+        steps = torch.autograd.grad(loss_f, list(leaves.values()))
+        ahead = {name: p - 0.4 * step for (name, p), step in zip(params.items(), steps, strict=True)}
+        expected = loss_f + 2.0 * loss_of(network)(ahead, g)
+        for first_order in (False, True):
+            value, _ = meta_gradient(
+                loss_of(network), params, f, g, inner_learning_rate=0.4, beta=2.0, first_order=first_order
+            )
+            torch.testing.assert_close(value, expected.detach())
+
+    def test_first_order_tends_to_exact_as_the_inner_step_shrinks(self):
+        network, params, f, g = small_problem()
+        differences = []
+        for inner_learning_rate in (1e-1, 1e-2, 1e-3, 0.0):
+            exact, first = (
+                meta_gradient(
+                    loss_of(network), params, f, g,
+                    inner_learning_rate=inner_learning_rate, beta=1.0, first_order=first_order,
+                )[1]
+                for first_order in (False, True)
+            )  # fmt: skip
+            differences.append(max((exact[name] - first[name]).abs().max().item() for name in params))
+        assert differences[0] > 1e-4
+        assert differences[1] == pytest.approx(differences[0] / 10, rel=0.3)
+        assert differences[2] == pytest.approx(differences[1] / 10, rel=0.3)
+        assert differences[3] < 1e-12
+
+    def test_to_first_order_in_the_step_it_rewards_agreeing_gradients(self):
+        # d/dw [F + beta G - beta a <grad F, grad G>], the Taylor view, against the exact gradient at a small step
+        network, params, f, g = small_problem()
+        loss, step, beta = loss_of(network), 1e-4, 1.5
+
+        def taylor(params):
+            at_f, at_g = torch.func.grad(loss)(params, f), torch.func.grad(loss)(params, g)
+            agreement = sum((at_f[name] * at_g[name]).sum() for name in params)
+            return loss(params, f) + beta * loss(params, g) - beta * step * agreement
+
+        _, exact = meta_gradient(loss, params, f, g, inner_learning_rate=step, beta=beta, first_order=False)
+        _, plain = meta_gradient(loss, params, f, g, inner_learning_rate=0.0, beta=beta, first_order=False)
+        expected = torch.func.grad(taylor)(params)
+        for name in params:
+            torch.testing.assert_close(exact[name] - plain[name], expected[name] - plain[name], rtol=1e-2, atol=1e-9)
+
+    @pytest.mark.parametrize("first_order", [False, True])
+    def test_nothing_is_changed_and_beta_zero_is_the_gradient_of_the_training_loss(self, first_order):
+        network, params, f, g = small_problem()
+        before = {name: p.clone() for name, p in params.items()}
+        value, gradients = meta_gradient(
+            loss_of(network), params, f, g, inner_learning_rate=0.4, beta=0.0, first_order=first_order
+        )
+        expected = torch.func.grad(loss_of(network))(params, f)
+        assert value == loss_of(network)(params, f)
+        assert all(torch.equal(gradients[name], expected[name]) for name in params)
+        assert all(torch.equal(params[name], before[name]) for name in params)
+
+    def test_a_loss_of_its_own_judges_the_look_ahead(self):
+        params = {"w": torch.tensor(3.0)}
+        value, gradients = meta_gradient(
+            quadratic, params, (torch.tensor(2.0), torch.tensor(1.0)), 10.0,
+            inner_learning_rate=0.1, beta=1.0, first_order=False, test_loss=lambda params, scale: scale * params["w"],
+        )  # fmt: skip
+        assert value.item() == pytest.approx(4 + 26)
+        assert gradients["w"].item() == pytest.approx(4 + 10 * 0.8)
+
+
+def small_problem():
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    f, g = (
+        (torch.randn(6, 3, generator=generator).double(), torch.randint(2, (6,), generator=generator)) for _ in "fg"
+    )
+    return network, {name: p.detach() for name, p in network.named_parameters()}, f, g
+
+
+def loss_of(network):
+    return lambda params, batch: F.cross_entropy(functional_call(network, params, batch[0]), batch[1])
+
+
+class TestGlobalClassAlignment:
+    def test_it_is_zero_for_a_domain_and_itself(self):
+        logits, y = torch.randn(8, 3, dtype=torch.float64), torch.arange(8) % 3
+        assert global_class_alignment(logits, y, logits.flip(0), y.flip(0), 2.0).item() == pytest.approx(0, abs=1e-12)
+
+    def test_it_equals_the_formula_written_in_numpy(self):
+        rng = np.random.default_rng(0)
+        a, b = rng.normal(size=(7, 3)), rng.normal(size=(5, 3))
+        y_a, y_b = np.array([0, 0, 1, 1, 1, 2, 2]), np.array([1, 2, 2, 1, 1])  # class 0 is missing in b
+        terms = []
+        for c in (1, 2):
+            p, q = (np.exp(z[y == c].mean(0) / 2) for z, y in ((a, y_a), (b, y_b)))
+            p, q = p / p.sum(), q / q.sum()
+            terms.append(0.5 * (p * np.log(p / q)).sum() + 0.5 * (q * np.log(q / p)).sum())
+        value = global_class_alignment(*map(torch.tensor, (a, y_a, b, y_b)), 2.0)
+        assert value.item() == pytest.approx(np.mean(terms), rel=1e-10)
+
+    def test_the_order_of_the_domains_does_not_matter_and_it_is_never_negative(self):
+        logits, y = torch.randn(2, 9, 4), torch.randint(4, (2, 9))
+        one = global_class_alignment(logits[0], y[0], logits[1], y[1], 2.0)
+        other = global_class_alignment(logits[1], y[1], logits[0], y[0], 2.0)
+        torch.testing.assert_close(one, other)
+        assert one >= 0
+
+    def test_its_gradient_is_right(self):
+        y_a, y_b = torch.tensor([0, 1, 2, 0]), torch.tensor([1, 1, 2])
+        logits = [torch.randn(n, 3, dtype=torch.float64, requires_grad=True) for n in (4, 3)]
+        assert torch.autograd.gradcheck(lambda a, b: global_class_alignment(a, y_a, b, y_b, 2.0), logits)
+
+    def test_domains_without_a_common_class_have_nothing_to_align(self):
+        logits = torch.randn(4, 2, requires_grad=True)
+        value = global_class_alignment(logits, torch.zeros(4).long(), torch.randn(3, 2), torch.ones(3).long(), 2.0)
+        value.backward()
+        assert value == 0
+        assert torch.equal(logits.grad, torch.zeros(4, 2))
+
+    def test_a_temperature_of_zero_is_an_error(self):
+        y = torch.zeros(2).long()
+        with pytest.raises(ValueError, match="temperature=0"):
+            global_class_alignment(torch.zeros(2, 2), y, torch.zeros(2, 2), y, 0)
+
+
+class TestAlgorithms:
+    @method
+    @pytest.mark.parametrize("sizes", [(8, 8), (8, 8, 8), (4,) * 5, (7, 5, 3), (1, 2), (1, 1, 1)])
+    def test_the_network_changes_and_stays_finite(self, algorithm, hyperparameters, sizes):
+        model = make(algorithm, **hyperparameters)
+        before = weights(model)
+        log = model.update(draw_batches(sizes))
+        assert not torch.equal(weights(model), before)
+        assert weights(model).isfinite().all()
+        assert np.isfinite(log["loss"])
+
+    def test_two_domains_and_two_virtual_test_domains_still_train(self):
+        """DomainBed's MLDG holds out 2 domains by default: with 2 training domains it never changes the network."""
+        model = make(MLDG, n_virtual_test=2)
+        before = weights(model)
+        model.update(draw_batches((6, 6)))
+        assert not torch.equal(weights(model), before)
+
+    @method
+    def test_the_training_loss_falls(self, algorithm, hyperparameters):
+        model, batches = make(algorithm, **hyperparameters), draw_batches((12, 12, 12))
+        losses = []
+        for _ in range(15):
+            losses.append(ERM.objective(copy.deepcopy(model), batches)[1]["loss"])
+            model.update(batches)
+        assert losses[-1] < 0.8 * losses[0]
+
+    @method
+    @pytest.mark.parametrize("classes", [(0,), (1,)])
+    def test_batches_of_one_class_work(self, algorithm, hyperparameters, classes):
+        model = make(algorithm, **hyperparameters)
+        model.update(draw_batches((4, 4, 4), classes=classes))
+        assert weights(model).isfinite().all()
+
+    @method
+    def test_an_update_is_reproducible_and_leaves_the_global_generator_alone(self, algorithm, hyperparameters):
+        one, other = make(algorithm, **hyperparameters), make(algorithm, **hyperparameters)
+        for model in (one, other):
+            torch.manual_seed(len(weights(model)))
+            state = torch.get_rng_state()
+            for seed in range(3):
+                model.update(draw_batches((4, 4, 4), seed))
+            assert torch.equal(torch.get_rng_state(), state)
+        assert equal_states(one, other)
+
+    @method
+    def test_batch_norm_follows_the_outer_network_as_in_erm(self, algorithm, hyperparameters):
+        """The look-ahead must not leave its own statistics in the network that is kept."""
+        model, erm = make(algorithm, **hyperparameters, inner_learning_rate=5.0), make(ERM)
+        batches = draw_batches((6, 6, 6))
+        model.update(batches)
+        erm.update(batches)
+        for (name, value), expected in zip(model.named_buffers(), erm.buffers(), strict=True):
+            assert torch.equal(value, expected), name
+        assert model.featurizer.layers[1].num_batches_tracked == 1
+
+    @method
+    def test_a_network_without_batch_norm_works(self, algorithm, hyperparameters):
+        torch.manual_seed(0)
+        model = algorithm(nn.Flatten(), nn.Linear(144, 2), **hyperparameters)
+        before = weights(model)
+        model.update(draw_batches((4, 4)))
+        assert not torch.equal(weights(model), before)
+
+    @method
+    def test_a_negative_inner_step_is_an_error(self, algorithm, hyperparameters):
+        with pytest.raises(ValueError, match="inner_learning_rate=-1"):
+            make(algorithm, **hyperparameters, inner_learning_rate=-1)
+
+
+class TestMLDG:
+    @pytest.mark.parametrize("first_order", [False, True])
+    def test_beta_zero_is_the_step_of_erm_on_the_virtual_training_domains(self, first_order):
+        model, erm = make(MLDG, beta=0.0, first_order=first_order), make(ERM)
+        for seed in range(3):
+            batches = draw_batches((6, 6, 6), seed)
+            train, _ = model.virtual_domains(3)
+            model.update(batches)
+            erm.update([batches[i] for i in train])
+            assert torch.equal(weights(model), weights(erm))
+
+    def test_without_a_look_ahead_it_is_erm_with_the_virtual_test_domain_weighted_by_beta(self):
+        torch.manual_seed(0)
+        model, batches = MLDG(nn.Flatten(), nn.Linear(144, 2), inner_learning_rate=0.0, beta=0.5), draw_batches((6, 6))
+        (train,), (test,) = model.virtual_domains(2)
+        losses = [F.cross_entropy(model.predict(batch.x), batch.y) for batch in batches]
+        expected = torch.autograd.grad(losses[train] + 0.5 * losses[test], list(model.parameters()))
+        model.update(batches)
+        for parameter, gradient in zip(model.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient)
+
+    @pytest.mark.parametrize("n_domains", [2, 3, 5])
+    @pytest.mark.parametrize("n_virtual_test", [1, 2, 9])
+    def test_every_domain_is_on_one_side_and_no_side_is_empty(self, n_domains, n_virtual_test):
+        model = make(MLDG, n_virtual_test=n_virtual_test)
+        for step in range(20):
+            model.step_count.fill_(step)
+            train, test = model.virtual_domains(n_domains)
+            assert sorted(train + test) == list(range(n_domains))
+            assert len(test) == min(n_virtual_test, n_domains - 1)
+
+    def test_every_domain_has_its_turn_and_seeds_differ(self):
+        draws = []
+        for seed in (0, 1):
+            model = make(MLDG, seed=seed)
+            for step in range(60):
+                model.step_count.fill_(step)
+                draws.append(model.virtual_domains(3)[1][0])
+        assert min(np.bincount(draws[:60])) >= 10
+        assert draws[:60] != draws[60:]
+
+    def test_one_domain_is_an_error(self):
+        with pytest.raises(ValueError, match="1 training domain"):
+            make(MLDG).update(draw_batches((6,)))
+
+    @pytest.mark.parametrize("wrong", [{"beta": -1.0}, {"n_virtual_test": 0}])
+    def test_wrong_settings_are_errors(self, wrong):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            make(MLDG, **wrong)
+
+
+class TestMASF:
+    def test_beta_zero_is_mldg_with_beta_zero(self):
+        one, other, batches = make(MASF, beta=0.0), make(MLDG, beta=0.0), draw_batches((6, 6, 6))
+        one.update(batches)
+        other.update(batches)
+        assert equal_states(one, other)
+
+    def test_the_judgement_is_the_mean_alignment_of_the_pairs(self):
+        model, (a, b, c) = make(MASF), draw_batches((6, 5, 4))
+        table = {len(batch.y): torch.randn(len(batch.y), 2) for batch in (a, b, c)}
+        value = model.test_loss(lambda x: torch.cat([table[6], table[5], table[4]]), [a, b], [c])
+        pairs = [global_class_alignment(table[len(s.y)], s.y, table[4], c.y, 2.0) for s in (a, b)]
+        torch.testing.assert_close(value, torch.stack(pairs).mean())
+
+    def test_it_draws_the_confusions_of_the_domains_together(self):
+        batches = draw_batches((16, 16))
+        batches[1] = batches[1]._replace(x=batches[1].x * 0.3)
+
+        def distance(beta):
+            model = make(MASF, beta=beta)
+            for _ in range(25):
+                model.update(batches)
+            with torch.no_grad():
+                return MASF.test_loss(model, model.predict, batches[:1], batches[1:]).item()
+
+        assert distance(20.0) < distance(0.0)
+
+
+class TestFish:
+    def test_one_domain_and_a_whole_step_is_a_step_of_sgd(self):
+        model, erm, batches = make(Fish, inner_learning_rate=0.1), make(ERM), draw_batches((8,))
+        model.optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        erm.optimizer = torch.optim.SGD(erm.parameters(), lr=0.1)
+        model.update(batches)
+        erm.update(batches)
+        assert equal_states(model, erm)
+
+    def test_one_domain_is_erm_under_the_default_optimizer(self):
+        model, erm = make(Fish), make(ERM)
+        for seed in range(3):
+            model.update(draw_batches((8,), seed))
+            erm.update(draw_batches((8,), seed))
+        assert equal_states(model, erm)
+
+    @pytest.mark.parametrize("step", [0.5, 1.0])
+    def test_under_sgd_it_moves_by_the_step_towards_the_end_of_the_walk(self, step):
+        torch.manual_seed(0)
+        model = Fish(nn.Flatten(), nn.Linear(144, 2), inner_learning_rate=0.2)
+        walker, start, batches = copy.deepcopy(model), weights(model), draw_batches((4, 5, 6))
+        optimizer = torch.optim.SGD(walker.parameters(), lr=0.2)
+        for i in model._order(3):
+            optimizer.zero_grad()
+            F.cross_entropy(walker.predict(batches[i].x), batches[i].y).backward()
+            optimizer.step()
+        model.optimizer = torch.optim.SGD(model.parameters(), lr=step * 0.2 * 3)
+        model.update(batches)
+        torch.testing.assert_close(weights(model), start + step * (weights(walker) - start))
+
+    def test_without_inner_steps_it_is_the_step_of_erm(self):
+        torch.manual_seed(0)
+        batches = draw_batches((6, 6, 6))
+        model = Fish(nn.Flatten(), nn.Linear(144, 2), inner_learning_rate=0.0)
+        erm = ERM(model.featurizer, copy.deepcopy(model.classifier))
+        erm.objective(batches)[0].backward()
+        model.update(batches)
+        for parameter, expected in zip(model.parameters(), erm.parameters(), strict=True):
+            torch.testing.assert_close(parameter.grad, expected.grad)
