@@ -1,0 +1,264 @@
+"""Shifts are made, measured and corrected as the chapter says, against cases whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from medgen_utils import shifts
+from medgen_utils.data import DatasetInfo, DomainDataset
+from medgen_utils.metrics import expected_calibration_error
+
+INFO = DatasetInfo("toy", "toy", "drawn here", "none", "none")
+
+
+def toy(counts: dict[tuple[int, int], int], group: list[str] | None = None) -> DomainDataset:
+    """A data set with counts[domain, label] images."""
+    rows = [key for key, n in counts.items() for _ in range(n)]
+    domain, y = (torch.tensor(column, dtype=torch.int64) for column in zip(*rows, strict=True))
+    names = np.array(group if group else [""] * len(y))
+    return DomainDataset(torch.rand(len(y), 1, 8, 8), y, domain, names, ("benign", "malignant"), ("A", "B"), INFO)
+
+
+def gaussians(prevalence: float, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels y, scores x ~ N(2 y, 1), and the exact probabilities (n, 2) at this prevalence."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < prevalence).astype(int)
+    x = rng.normal(2.0 * y)
+    return y, x, exact(x, prevalence)
+
+
+def exact(x: np.ndarray, prevalence: float) -> np.ndarray:
+    joint = np.stack([(1 - prevalence) * stats.norm.pdf(x), prevalence * stats.norm.pdf(x, 2)], axis=1)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+# Prevalence
+
+
+@pytest.mark.parametrize("prevalence", [0.1, 0.25, 0.5, 0.9])
+def test_resampled_data_have_the_wanted_prevalence_and_are_the_largest_such_part(prevalence):
+    dataset = toy({(0, 0): 300, (0, 1): 100})
+    part = shifts.resample_prevalence(dataset, prevalence, seed=0)
+    n = torch.bincount(part.y)
+    assert abs(float(n[1]) / len(part) - prevalence) < 0.5 / len(part) + 1e-9
+    assert n[0] == 300 or n[1] == 100
+
+
+def test_resampling_draws_without_replacement_and_repeats_with_its_seed():
+    dataset = toy({(0, 0): 40, (0, 1): 40}, [f"patient {i}" for i in range(80)])
+    part, again, other = (shifts.resample_prevalence(dataset, 0.2, seed) for seed in (1, 1, 2))
+    assert len(set(part.group)) == len(part)
+    assert list(part.group) == list(again.group) != list(other.group)
+
+
+@pytest.mark.parametrize("prevalence", [-0.1, 1.1, (0.5, 0.6), (1.0,)])
+def test_resampling_to_impossible_shares_is_refused(prevalence):
+    with pytest.raises(ValueError, match="sum to 1"):
+        shifts.resample_prevalence(toy({(0, 0): 5, (0, 1): 5}), prevalence, seed=0)
+
+
+def test_resampling_to_a_class_that_is_missing_is_refused():
+    with pytest.raises(ValueError, match="missing"):
+        shifts.resample_prevalence(toy({(0, 0): 5}), 0.5, seed=0)
+
+
+def test_one_image_of_each_patient_is_kept_and_all_without_a_patient():
+    dataset = toy({(0, 0): 4, (1, 0): 3}, ["a", "a", "b", "", "", "a", "a"])
+    assert sorted(shifts.one_per_group(dataset, seed=0).group) == ["", "", "a", "a", "b"]  # "a" in two domains
+
+
+# Correcting for a prior
+
+
+@pytest.mark.parametrize("target", [0.02, 0.2, 0.5, 0.95])
+def test_prior_correction_is_exact_on_gaussians(target):
+    x = np.linspace(-4, 6, 101)
+    corrected = shifts.prior_correction(exact(x, 0.5), [0.5, 0.5], [1 - target, target])
+    np.testing.assert_allclose(corrected, exact(x, target), rtol=1e-10)
+
+
+def test_prior_correction_restores_calibration_and_keeps_the_ranking():
+    y, _, prob = gaussians(0.1, 20_000, seed=0)
+    wrong = shifts.prior_correction(prob, [0.9, 0.1], [0.5, 0.5])  # as if trained on balanced batches
+    corrected = shifts.prior_correction(wrong, [0.5, 0.5], [0.9, 0.1])
+    assert expected_calibration_error(wrong[:, 1], y == 1) > 0.1
+    assert expected_calibration_error(corrected[:, 1], y == 1) < 0.015
+    assert roc_auc_score(y, wrong[:, 1]) == pytest.approx(roc_auc_score(y, corrected[:, 1]), abs=1e-12)
+
+
+def test_prior_correction_refuses_shares_that_do_not_fit():
+    with pytest.raises(ValueError, match="one share"):
+        shifts.prior_correction(np.full((3, 2), 0.5), [1.0], [1.0])
+    with pytest.raises(ValueError, match="positive"):
+        shifts.prior_correction(np.full((3, 2), 0.5), [1.0, 0.0], [0.5, 0.5])
+
+
+# Estimating a prior
+
+
+@pytest.mark.parametrize("true", [0.05, 0.3, 0.8])
+def test_label_shift_estimates_lie_in_their_interval_as_often_as_it_says(true):
+    inside = 0
+    for seed in range(100):
+        y, _, prob = gaussians(0.5, 400, seed)
+        _, x, _ = gaussians(true, 300, 1000 + seed)
+        estimate = shifts.estimate_label_shift(y, prob.argmax(1), exact(x, 0.5).argmax(1), seed, n_resamples=200)
+        inside += estimate.low[1] <= true <= estimate.high[1]
+    assert inside >= 90
+
+
+def test_label_shift_estimate_solves_the_confusion_matrix_by_hand():
+    y = np.array([0] * 50 + [1] * 50)
+    predicted = np.array([0] * 40 + [1] * 10 + [0] * 5 + [1] * 45)  # sensitivity 0.9, false alarms 0.2
+    new = np.array([0] * 66 + [1] * 34)  # 0.2 * 0.9 + 0.8 * 0.2 = 0.34
+    estimate = shifts.estimate_label_shift(y, predicted, new, seed=0)
+    np.testing.assert_allclose(estimate.prevalence, [0.8, 0.2])
+    np.testing.assert_allclose(estimate.weights, [1.6, 0.4])
+    assert estimate.low[1] < 0.2 < estimate.high[1]
+
+
+def test_label_shift_with_three_classes():
+    rng = np.random.default_rng(0)
+    confusion = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.0, 0.3, 0.7]])
+    source, target = rng.choice(3, 3000), rng.choice(3, 3000, p=[0.6, 0.1, 0.3])
+    source_hat, target_hat = ((confusion[y].cumsum(1) < rng.random((3000, 1))).sum(1) for y in (source, target))
+    estimate = shifts.estimate_label_shift(source, source_hat, target_hat, seed=0)
+    assert ((estimate.low <= [0.6, 0.1, 0.3]) & (estimate.high >= [0.6, 0.1, 0.3])).all()
+
+
+def test_label_shift_needs_predictions_that_depend_on_the_label():
+    y, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    with pytest.raises(ValueError, match="no inverse"):
+        shifts.estimate_label_shift(y, predicted, predicted, seed=0)
+
+
+# Tests that notice
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+TESTS = {
+    "mmd": lambda a, b, seed: shifts.mmd_two_sample_test(a, b, seed, n_permutations=200),
+    "domain classifier": shifts.domain_classifier_test,
+    "outputs, two classes": lambda a, b, _: shifts.black_box_shift_detection(softmax(a[:, :2]), softmax(b[:, :2])),
+    "outputs, three classes": lambda a, b, _: shifts.black_box_shift_detection(softmax(a[:, :3]), softmax(b[:, :3])),
+    "predicted labels": lambda a, b, _: shifts.predicted_label_test(a[:, :3].argmax(1), b[:, :3].argmax(1)),
+}
+
+
+@pytest.mark.parametrize("test", TESTS.values(), ids=TESTS.keys())
+def test_without_a_shift_three_to_seven_percent_of_500_draws_alarm_at_five_percent(test):
+    rng = np.random.default_rng(0)
+    p_values = [test(rng.normal(size=(97, 5)), rng.normal(size=(103, 5)), seed).p_value for seed in range(500)]
+    assert 0.03 <= np.mean(np.array(p_values) < 0.05) <= 0.07
+
+
+@pytest.mark.parametrize("test", TESTS.values(), ids=TESTS.keys())
+def test_a_large_shift_is_noticed(test):
+    rng = np.random.default_rng(0)
+    move = np.array([1.0, 0, 0, 0, 0])
+    p_values = [test(rng.normal(size=(97, 5)), rng.normal(size=(103, 5)) + move, seed).p_value for seed in range(20)]
+    assert np.median(p_values) < 0.01
+
+
+def test_mmd_statistic_is_the_formula():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(7, 3)), rng.normal(size=(5, 3))
+    both = np.concatenate([a, b])
+    squared = np.array([[((p - q) ** 2).sum() for q in both] for p in both])
+    kernel = np.exp(-squared / np.median([squared[i, j] for i in range(12) for j in range(i)]))
+    expected = kernel[:7, :7].mean() + kernel[7:, 7:].mean() - 2 * kernel[:7, 7:].mean()
+    assert shifts.mmd_two_sample_test(a, b, seed=0).statistic == pytest.approx(expected, rel=1e-12)
+
+
+def test_mmd_takes_images_as_tensors_and_repeats_with_its_seed():
+    a, b = torch.rand(10, 1, 4, 4), torch.rand(12, 1, 4, 4)
+    assert shifts.mmd_two_sample_test(a, b, seed=3) == shifts.mmd_two_sample_test(a, b, seed=3)
+
+
+def test_mmd_of_a_sample_with_itself_does_not_alarm():
+    a = np.random.default_rng(0).normal(size=(20, 2))
+    result = shifts.mmd_two_sample_test(a, a, seed=0)
+    assert result.statistic == pytest.approx(0, abs=1e-12)
+    assert result.p_value == 1
+
+
+def test_a_domain_that_marks_its_images_is_recognised():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(60, 10)), rng.normal(size=(60, 10))
+    b[:, 0] = 5
+    assert shifts.domain_classifier_test(a, b, seed=0).statistic == 1
+
+
+@pytest.mark.parametrize("test", [shifts.mmd_two_sample_test, shifts.domain_classifier_test])
+def test_samples_of_different_shapes_are_refused(test):
+    with pytest.raises(ValueError, match="of one shape"):
+        test(np.zeros((5, 2)), np.zeros((5, 3)), seed=0)
+
+
+def test_one_predicted_class_is_no_evidence():
+    assert shifts.predicted_label_test(np.zeros(5, int), np.zeros(9, int)) == (0, 1)
+
+
+# Which kind of shift?
+
+
+def outputs(prevalence=0.5, move=0.0, flips=0.0, n=600, seed=0, labelled=True) -> shifts.Outputs:
+    """Features N(2 y, 1) and one that says nothing of y; ``move`` shifts both, ``flips`` changes recorded labels."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < prevalence).astype(int)
+    features = rng.normal(size=(n, 2)) + np.stack([2.0 * y, 0 * y], axis=1) + move
+    recorded = np.where(rng.random(n) < flips, 1 - y, y)
+    return shifts.Outputs(features, exact(features[:, 0], 0.5), recorded if labelled else None)
+
+
+CASES = [
+    ("prior shift", {"prevalence": 0.2}, False),
+    ("prior shift", {"prevalence": 0.2}, True),
+    ("covariate shift", {"move": 0.8}, False),
+    ("covariate shift", {"move": 0.8}, True),
+    ("concept shift", {"flips": 0.3}, True),
+    ("no shift seen", {"flips": 0.3}, False),  # without labels a concept shift cannot be seen
+    ("several shifts", {"prevalence": 0.2, "move": 0.8}, True),
+]
+
+
+@pytest.mark.parametrize(("verdict", "change", "labelled"), CASES)
+def test_the_verdict_names_the_shift_that_was_made(verdict, change, labelled):
+    reports = [
+        shifts.diagnose(outputs(seed=seed), outputs(**change, seed=100 + seed, labelled=labelled), seed, n_repeats=0)
+        for seed in range(12)
+    ]
+    assert sum(report.verdict == verdict for report in reports) >= 9
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_without_a_shift_a_verdict_is_rarely_given(labelled):
+    reports = [
+        shifts.diagnose(
+            outputs(seed=seed, n=200), outputs(seed=500 + seed, n=200, labelled=labelled), seed, n_repeats=0
+        )
+        for seed in range(100)
+    ]
+    assert np.mean([report.verdict != "no shift seen" for report in reports]) <= 0.07
+
+
+def test_agreement_is_high_for_a_clear_shift_and_evidence_is_corrected():
+    report = shifts.diagnose(outputs(), outputs(move=2.0, seed=1, labelled=False), seed=0, n_repeats=5)
+    assert report.agreement == 1
+    assert (report.evidence["adjusted"] >= report.evidence["p_value"]).all()
+    np.testing.assert_allclose(report.prevalence.sum(), 1)
+
+
+def test_diagnosis_needs_labels_of_the_source():
+    with pytest.raises(ValueError, match="no labels"):
+        shifts.diagnose(outputs(labelled=False), outputs(), seed=0)
+
+
+def test_holm_correction_by_hand():
+    np.testing.assert_allclose(shifts._holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
