@@ -45,7 +45,7 @@ def cohen_kappa(
 
 
 def vote_shares(votes: np.ndarray, n_classes: int) -> np.ndarray:
-    """Votes (n, g) -> soft labels (n, k): the share of the votes for each class. ValueError for an image without votes."""
+    """Votes (n, g) -> soft labels (n, k): the share of votes for each class. ValueError where an image has none."""
     counts = np.stack([(votes == label).sum(axis=1) for label in range(n_classes)], axis=1).astype(float)
     if (counts.sum(axis=1) == 0).any():
         raise ValueError(f"{int((counts.sum(axis=1) == 0).sum())} images have no vote: leave them out")
