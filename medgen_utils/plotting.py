@@ -6,6 +6,7 @@ and notebooks are read on both.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -62,8 +63,10 @@ def use_house_style() -> None:
 def footer(figure: Figure, text: str, credit: Sequence[DatasetInfo] = ()) -> Figure:
     """Write how a figure was made, and whose data it shows, in small print under it."""
     lines = [text] if text else []
-    lines += [f"Data: {info.citation} ({info.licence})" for info in credit]
-    figure.supxlabel("\n".join(lines), fontsize=7.5, color=QUIET, x=0.01, ha="left", wrap=True)
+    lines += [f"Data: {info.title}; {info.licence}" for info in credit]
+    characters = int(19 * figure.get_figwidth())
+    wrapped = [part for line in lines for part in textwrap.wrap(line, characters)]
+    figure.supxlabel("\n".join(wrapped), fontsize=7.5, color=QUIET, x=0.01, ha="left")
     return figure
 
 
@@ -83,8 +86,9 @@ def show_images(
             pixels = image.permute(1, 2, 0).clamp(0, 1).cpu().numpy()
             axis.imshow(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, vmin=0, vmax=1)
         axes[i, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-    for axis, label in zip(axes[0], column_labels, strict=False):
-        axis.set_title(label, fontsize=9, loc="center")
+    for i, (axis, label) in enumerate(zip(axes[0], column_labels, strict=False)):
+        if i == 0 or label != column_labels[i - 1]:  # a run of equal labels is written once
+            axis.set_title(label, fontsize=9)
     return figure
 
 
@@ -144,7 +148,9 @@ def matrix_plot(
         axis.text(j, i - 0.12, f"{record['value']:.2f}", ha="center", va="center", color=ink, fontsize=12)
         interval = f"{record['low']:.2f} to {record['high']:.2f}"
         axis.text(j, i + 0.25, interval, ha="center", va="center", color=ink, fontsize=7.5)
-    axis.set_xticks(range(len(column_names)), [name.replace(" ", "\n", 1) for name in column_names], fontsize=9)
+    axis.set_xticks(
+        range(len(column_names)), [textwrap.fill(name, 11, break_long_words=False) for name in column_names], fontsize=9
+    )
     axis.set_yticks(range(len(row_names)), row_names, fontsize=9)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
