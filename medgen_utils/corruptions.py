@@ -153,7 +153,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "speckle": Corruption(speckle, (0.10, 0.20, 0.35, 0.50, 0.70), "noise", ("ultrasound",)),
     "blur": Corruption(gaussian_blur, (0.5, 0.75, 1.0, 1.5, 2.0), "blur"),
     "pixelate": Corruption(pixelate, (0.25, 0.43, 0.58, 0.68, 0.75), "blur"),
-    "jpeg-like": Corruption(jpeg_like, (0.04, 0.08, 0.14, 0.22, 0.32), "compression"),
+    "jpeg-like": Corruption(jpeg_like, (0.03, 0.06, 0.10, 0.15, 0.22), "compression"),
     "low contrast": Corruption(low_contrast, (0.2, 0.35, 0.5, 0.65, 0.8), "intensity"),
     "gamma": Corruption(gamma, (0.25, 0.5, 0.9, 1.4, 2.0), "intensity"),
     "brightness": Corruption(brightness, (0.08, 0.16, 0.24, 0.32, 0.40), "intensity"),
