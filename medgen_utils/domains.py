@@ -135,11 +135,13 @@ def split(
 ) -> tuple[DomainDataset, DomainDataset, DomainDataset]:
     """Training, validation and test part of every domain; images of one group (patient, slide) never part.
 
-    Within a domain the groups come in random order and each goes to the part that its classes bring nearest to the
-    wanted share of every class (chi-square distance), so the parts are stratified by label where whole groups allow.
-    An image with group "" is a group of its own. A part of a tiny domain may be empty. The same seed gives the same
-    split, and the split of a domain does not depend on which other domains are there. ``fractions`` are >= 0 and add up
-    to 1 (ValueError); a fraction of 0 gives an empty part. Chapters: generalization_gap, evaluation_protocols.
+    Within a domain the groups come in random order. Each goes to one of the parts that have room for its classes, drawn
+    in proportion to that room, or where none has, to the one whose wanted number of images it exceeds least (squared,
+    relative), so that large groups are found in any part. Of ten such draws the one nearest to the wanted shares of
+    every class is kept: the parts are stratified by label as far as whole groups allow. An image with group "" is a
+    group of its own; a part of a tiny domain may be empty. The same seed gives the same split, and the split of a
+    domain does not depend on which other domains are there. ``fractions`` are >= 0 and add up to 1 (ValueError); a
+    fraction of 0 gives an empty part. Chapters: generalization_gap, evaluation_protocols.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions={fractions}: give three shares >= 0 that add up to 1")
@@ -163,11 +165,20 @@ def _share_out(
     counts = counts[:, counts.sum(0) > 0]
     used = np.flatnonzero(fractions)
     target = np.outer(np.asarray(fractions)[used], counts.sum(0))
-    have = np.zeros_like(target)
+    draws = [_draw(counts, target, random) for _ in range(10 if len(counts) < len(y) else 1)]
+    _, part = min(draws, key=lambda draw: draw[0])
+    return used[part][unit]
+
+
+def _draw(counts: np.ndarray, target: np.ndarray, random: np.random.Generator) -> tuple[float, np.ndarray]:
+    """A random division of the groups, given their ``counts`` of each class, and how far it is from ``target``."""
+    room = target.copy()  # images of each class that each part still lacks
     part = np.zeros(len(counts), dtype=np.int64)
     for i in random.permutation(len(counts)):
-        cost = ((2 * (have - target) * counts[i] + counts[i] ** 2) / target).sum(1)  # growth of the chi-square distance
-        best = cost.argmin()
-        have[best] += counts[i]
-        part[i] = used[best]
-    return part[unit]
+        excess = (np.clip(counts[i] - room, 0, None) ** 2 - np.clip(-room, 0, None) ** 2) / target
+        excess = excess.sum(1)
+        weight = (np.clip(room, 0, None) @ counts[i] + 1e-12) * (excess <= excess.min() + 1e-9)
+        steps = weight.cumsum()
+        part[i] = np.searchsorted(steps, random.random() * steps[-1], side="right")
+        room[part[i]] -= counts[i]
+    return float((room**2 / target).sum()), part

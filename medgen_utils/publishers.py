@@ -85,7 +85,11 @@ def prepared(name: str, size: int) -> dict[str, np.ndarray]:
         path = cache_folder() / file
         with locked(cache_folder() / name):
             if not path.is_file():
-                _prepare(name)
+                try:
+                    _prepare(name)
+                except DataUnavailable as error:
+                    hint = f"or put {file} there: prepared images with the SHA-256 {PREPARED[name, size][1]}"
+                    raise DataUnavailable(f"{error}\n  {hint}") from error
     arrays = load_npz(path)
     verify(arrays, name, size, path)
     return arrays
