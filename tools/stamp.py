@@ -75,7 +75,9 @@ def stamped(root: Path = ROOT) -> Address:
 
 def stamp_text(text: str, old: Address, new: Address) -> str:
     """The text with the old address, site and version replaced by the new ones."""
-    text = text.replace(f"github.com/{old.slug}", f"github.com/{new.slug}").replace(old.pages, new.pages)
+    for host in ("github.com/", "colab.research.google.com/github/"):
+        text = text.replace(host + old.slug, host + new.slug)
+    text = text.replace(old.pages, new.pages)
     text = text.replace(f'"/{old.slug.split("/")[1]}/"', f'"/{new.slug.split("/")[1]}/"')  # the site's path in 404.html
     return text.replace(f'version: "{old.version}"', f'version: "{new.version}"').replace(
         f"version {old.version}", f"version {new.version}"

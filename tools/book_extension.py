@@ -1,7 +1,8 @@
-"""Sphinx extension: lets a Markdown link reach any anchor of another page, such as ``glossary.md#term-domain``.
+"""Sphinx extension of this book: links to any anchor of another page, and no scripts that nobody uses.
 
 MyST only knows the anchors of headings. Glossary terms and references have anchors too; here they are registered, so
-that ``-n`` still reports a link to an anchor that does not exist.
+that ``glossary.md#term-domain`` works and ``-n`` reports a link to an anchor that does not exist.
+Thebe (live cells through Binder) is off, yet its scripts would be on every page, and one of them twice, as an error.
 """
 
 from docutils import nodes
@@ -19,6 +20,17 @@ def register_anchors(app, doctree: nodes.document) -> None:
             anchors.setdefault(name, (node.line, name, ""))
 
 
+def drop_thebe(app, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Take Thebe's scripts and style off the page."""
+    for files in ("script_files", "css_files"):
+        context[files] = [
+            entry
+            for entry in context.get(files, [])
+            if "thebe" not in f"{getattr(entry, 'filename', entry)}{getattr(entry, 'attributes', '')}"
+        ]
+
+
 def setup(app) -> dict[str, bool]:
     app.connect("doctree-read", register_anchors)
+    app.connect("html-page-context", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
