@@ -62,17 +62,25 @@ def bootstrap_draws(
         order = np.lexsort((y, score))
         y, score, units = y[order], score[order], units[order]
     draws = np.empty((len(metrics), n_resamples))
-    chunk = 2**16 if score.ndim == 1 else 2**22  # weights held at once: half a MB stays in the processor's cache
-    step = max(1, chunk // max(len(y), n_units))
+    step = min(n_resamples, max(8, 2**22 // max(len(y), n_units)))  # resamples held at once: 32 MB
+    weights = np.empty((step, len(y)), np.int64)
     for start in range(0, n_resamples, step):
         rows = min(step, n_resamples - start)
-        drawn = rng.integers(0, n_units, size=(rows, n_units))
-        drawn += n_units * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units)
-        weights = counts.take(units, axis=1)
+        _draw_counts(rng, n_units, units, weights[:rows])
         for i, metric in enumerate(metrics):
-            draws[i, start : start + rows] = metric(y, score, weights)
+            draws[i, start : start + rows] = metric(y, score, weights[:rows])
     return draws
+
+
+def _draw_counts(rng: np.random.Generator, n_units: int, units: np.ndarray, weights: np.ndarray) -> None:
+    """Fill ``weights`` (r, n) with how often the unit of each row is drawn, a few rows at a time, within the cache."""
+    step = max(1, 2**16 // n_units)
+    for start in range(0, len(weights), step):
+        part = weights[start : start + step]
+        drawn = rng.integers(0, n_units, size=(len(part), n_units))
+        drawn += n_units * np.arange(len(part))[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        counts.take(units, axis=1, out=part, mode="clip")
 
 
 def percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:

@@ -17,8 +17,6 @@ import pandas as pd
 Array = np.ndarray
 Metric = Callable[..., float | Array]
 
-_BLOCK = 2**16  # weights handled at once: half a MB, they stay in the processor's cache
-
 
 class UndefinedMetric(RuntimeWarning):
     """A metric has no value on these images, for example an AUROC without positive cases."""
@@ -48,10 +46,8 @@ def _binary_auroc(positive: Array, score: Array, weights: Array) -> Array:
         order = None
     tied = np.flatnonzero(np.r_[False, ties] | np.r_[ties, False])
     starts = np.flatnonzero(np.r_[True, np.diff(score[tied]) != 0]) if len(tied) else None
-    result = np.empty(len(weights))
-    step = max(1, _BLOCK // len(score))
-    for start in range(0, len(weights), step):
-        w = weights[start : start + step]
+    results = []
+    for w in _blocks(weights):
         w = w if order is None else w.take(order, axis=1)
         w_positive = w * positive
         w_negative = w - w_positive
@@ -60,8 +56,8 @@ def _binary_auroc(positive: Array, score: Array, weights: Array) -> Array:
         if starts is not None:  # so far a tied pair counts as a win: take half of it back
             t_positive, t_negative = (np.add.reduceat(v.take(tied, 1), starts, 1) for v in (w_positive, w_negative))
             wins -= np.einsum("rn,rn->r", t_positive, t_negative) / 2
-        result[start : start + step] = _ratio(wins, w_positive.sum(1) * below[:, -1].astype(float))
-    return result
+        results.append(_ratio(wins, w_positive.sum(1) * below[:, -1].astype(float)))
+    return np.concatenate(results)
 
 
 def accuracy(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
@@ -74,8 +70,9 @@ def balanced_accuracy(y: Array, prob: Array, weights: Array | None = None) -> fl
     """Mean over classes of the share of their images that is recognised, in [0, 1]; it ignores the prevalence."""
     y, prob, rows = _checked(y, prob, weights)
     correct = _predicted(prob) == y
-    recalls = [_ratio(_total(rows, correct & (y == k)), _total(rows, y == k)) for k in range(_n_classes(prob))]
-    return _answer(np.mean(recalls, axis=0), weights, "balanced_accuracy")
+    member = y[:, None] == np.arange(_n_classes(prob))
+    recalls = _ratio(_total(rows, correct[:, None] & member), _total(rows, member))
+    return _answer(recalls.mean(axis=1), weights, "balanced_accuracy")
 
 
 def f1(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
@@ -139,9 +136,12 @@ def expected_calibration_error(
     """
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
     rows = np.ones((1, len(confidence))) if weights is None else np.asarray(weights)
-    bins = np.zeros((len(confidence), n_bins))
-    bins[np.arange(len(confidence)), _bin(confidence, n_bins)] = confidence - correct
-    return _answer(_ratio(np.abs(_total(rows, bins)).sum(1), rows.sum(1)), weights, "expected_calibration_error")
+    bins = _bin(confidence, n_bins)
+    order = np.argsort(bins, kind="stable")
+    starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
+    excess = (confidence - correct)[order]
+    gaps = np.concatenate([np.abs(np.add.reduceat(w[:, order] * excess, starts, axis=1)).sum(1) for w in _blocks(rows)])
+    return _answer(_ratio(gaps, rows.sum(1)), weights, "expected_calibration_error")
 
 
 def confidence_and_outcome(y: Array, prob: Array) -> tuple[Array, Array]:
@@ -230,7 +230,14 @@ def _mean(values: Array, rows: Array) -> Array:
 
 def _total(rows: Array, values: Array) -> Array:
     """Weighted sums of values (n,) or (n, m) for every row of weights."""
-    return rows.astype(float, copy=False) @ values.astype(float, copy=False)
+    values = values.astype(float)
+    return np.concatenate([w.astype(float, copy=False) @ values for w in _blocks(rows)])
+
+
+def _blocks(rows: Array) -> list[Array]:
+    """The weights in slices that stay in the processor's cache: half a MB each."""
+    step = max(1, 2**16 // rows.shape[1])
+    return [rows[start : start + step] for start in range(0, len(rows), step)]
 
 
 def _n_classes(prob: Array) -> int:
