@@ -1,0 +1,446 @@
+"""Augmentation: train on variety that the training hospitals do not show. Chapter: data_augmentation.
+
+An augmentation is a function of images (N, C, H, W) in [0, 1] and a generator; it draws for every image anew.
+The draws come from a CPU generator and are moved to the images' device, so they are the same on every device.
+`training.fit` takes one as ``augment``; `compose` makes one of several, ``functools.partial`` sets a strength.
+What needs images of several hospitals at once, or labels, is an algorithm at the end of this module.
+Stains are in `medgen_utils.stain`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from scipy.special import betaincinv
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from medgen_utils.data import Batch
+from medgen_utils.stain import (
+    combine_stains,
+    macenko,
+    require_colour,
+    separate_stains,
+    stain_jitter,
+    stain_normalize,
+)
+from medgen_utils.training import ERM, Augmentation, SmallCNN
+
+__all__ = [
+    "AmplitudeMix", "AugMix", "MixStyle", "Mixup", "RandConv", "StyleMixing", "amplitude_jitter", "augmix",
+    "augmix_jsd", "colour_jitter", "combine_stains", "compose", "fourier_amplitude_mix", "intensity_jitter", "macenko",
+    "mix_style", "mixup", "partners", "random_convolution", "separate_stains", "stain_jitter", "stain_normalize",
+    "standardize_per_image", "to_grey",
+]  # fmt: skip
+
+LUMINANCE = (0.299, 0.587, 0.114)
+
+
+def compose(*functions: Augmentation) -> Augmentation:
+    """One augmentation that applies the given ones in order."""
+
+    def composed(x: Tensor, generator: torch.Generator) -> Tensor:
+        for function in functions:
+            x = function(x, generator)
+        return x
+
+    return composed
+
+
+def standardize_per_image(x: Tensor) -> Tensor:
+    """Zero mean and unit variance for each image, channels together: (N, C, H, W) -> the same shape, unbounded.
+
+    No augmentation but its counterpart: it removes gain and offset instead of varying them. For
+    ``build(normalize=standardize_per_image)``. A constant image becomes 0. Chapter: data_augmentation.
+    """
+    centred = x - x.mean((1, 2, 3), keepdim=True)
+    variance = centred.square().mean((1, 2, 3), keepdim=True)
+    return centred * (variance + 1e-8).rsqrt()
+
+
+def to_grey(x: Tensor) -> Tensor:
+    """Colour images (N, 3, H, W) without their colour, still with three channels; ITU-R 601 luminance.
+
+    ValueError for grey images.
+    """
+    require_colour(x, "to_grey")
+    red, green, blue = LUMINANCE
+    return torch.add(red * x[:, :1], x[:, 1:2], alpha=green).add_(x[:, 2:], alpha=blue).repeat(1, 3, 1, 1)
+
+
+def intensity_jitter(
+    x: Tensor,
+    generator: torch.Generator,
+    strength: float = 1.0,
+    *,
+    gamma: float = 0.4,
+    contrast: float = 0.4,
+    gain: float = 0.2,
+    brightness: float = 0.1,
+    blur: float = 0.0,
+    noise: float = 0.0,
+) -> Tensor:
+    """Another scanner's rendering of each image: (N, C, H, W) in [0, 1] -> the same; strength 0 is the identity.
+
+    Stacked in this order, each drawn for each image: Gaussian blur (standard deviation from U(0, blur) pixels), x to
+    the power e^u with u from U(-gamma, gamma), contrast about the image's mean times e^u with u from
+    U(-contrast, contrast), intensities times e^u with u from U(-gain, gain), plus U(-brightness, brightness),
+    Gaussian noise (standard deviation from U(0, noise)); then clamped to [0, 1]. ``strength`` scales them all, and the
+    draws do not depend on it. Source: the intensity part of BigAug (Zhang et al. 2020). Chapter: data_augmentation.
+    """
+    draws = torch.rand(6, len(x), 1, 1, 1, generator=generator) * strength
+    if strength == 0:
+        return x
+    power, stretch, scale, shift = (2 * draws[:4] - strength).to(x)
+    softness, grain = draws[4:].to(x)
+    y = gaussian_blur(x, blur * softness.flatten()) if blur else x
+    if gamma:
+        y = y.clamp_min(1e-8).log2_().mul_(torch.exp(gamma * power)).exp2_()  # a power, in a third less time
+    if contrast or gain or brightness:
+        stretch, scale = torch.exp(contrast * stretch), torch.exp(gain * scale)
+        mean = y.mean((1, 2, 3), keepdim=True)
+        y = torch.addcmul(scale * (1 - stretch) * mean + brightness * shift, y, scale * stretch)
+    if noise:
+        y = torch.randn(x.shape, generator=generator).to(x).mul_(noise * grain).add_(y)
+    return y.clamp_(0, 1)
+
+
+def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
+    """Blur image i of (N, C, H, W) with a Gaussian of sigma[i] pixels (0: none), weights renormalized at the border."""
+    radius = max(1, math.ceil(3 * float(sigma.max())))
+    place = torch.arange(-radius, radius + 1, device=x.device)
+    bell = torch.exp(-0.5 * (place / sigma.to(x).clamp_min(1e-3)[:, None]) ** 2)
+    bell = bell * (bell > 1e-6)  # smaller numbers change nothing and make a processor slow
+    bell = bell / bell.sum(1, keepdim=True)
+    kernels = (bell[:, :, None] * bell[:, None]).repeat_interleave(x.shape[1], 0)[:, None]
+    y = F.conv2d(x.flatten(0, 1)[None], kernels, padding=radius, groups=len(kernels)).view(x.shape)
+    reached = [torch.arange(size, device=x.device) + place[:, None] for size in x.shape[2:]]
+    down, right = (bell @ ((at >= 0) & (at < at.shape[1])).to(x) for at in reached)  # weight that fell inside
+    return y / (down[:, None, :, None] * right[:, None, None])
+
+
+def colour_jitter(x: Tensor, generator: torch.Generator, hue: float = 0.05, saturation: float = 0.2) -> Tensor:
+    """Other hues and saturations: (N, 3, H, W) in [0, 1] -> the same; 0 and 0 are the identity within rounding.
+
+    For each image the colours turn about the grey axis by U(-hue, hue) of a full circle and their distance from grey is
+    multiplied by e^u with u from U(-saturation, saturation). ValueError for grey images. A rotation in RGB, where
+    torchvision turns the hue of HSV. Chapter: data_augmentation.
+    """
+    require_colour(x, "colour_jitter")
+    turn, spread = (2 * torch.rand(2, len(x), 1, 1, generator=generator) - 1).to(x)
+    angle, spread = 2 * math.pi * hue * turn, torch.exp(saturation * spread)
+    grey = torch.full((3, 3), 1 / 3).to(x)
+    cross = (torch.tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)).to(x)
+    turned = angle.cos() * (torch.eye(3).to(x) - grey) + angle.sin() * cross  # Rodrigues' formula about (1, 1, 1)
+    return ((grey + spread * turned) @ x.flatten(2)).clamp_(0, 1).view_as(x)
+
+
+def random_convolution(
+    x: Tensor,
+    generator: torch.Generator,
+    strength: float = 1.0,
+    *,
+    mix: bool = True,
+    kernel_sizes: Sequence[int] = (1, 3, 5, 7),
+) -> Tensor:
+    """Other local texture, same shapes: (N, C, H, W) in [0, 1] -> the same shape, NOT confined to [0, 1].
+
+    One random filter for the whole batch, as in the paper: size drawn from ``kernel_sizes`` (odd numbers), weights
+    N(0, 1 / (C k^2)), on intensities centred at 0.5. ``mix``: a * filtered + (1 - a) * x with a from U(0, strength)
+    (RC_mix); otherwise filtered with probability strength / 2, else x (RC_img). Source: Xu et al. 2021.
+    Chapter: data_augmentation.
+    """
+    channels = x.shape[1]
+    size = kernel_sizes[int(torch.randint(len(kernel_sizes), (), generator=generator))]
+    weight = torch.randn(channels, channels, size, size, generator=generator) / math.sqrt(channels * size**2)
+    chance = float(torch.rand((), generator=generator))
+    amount = strength * chance if mix else float(chance < strength / 2)
+    if amount == 0:
+        return x
+    return torch.lerp(x, F.conv2d(x - 0.5, weight.to(x), padding=size // 2) + 0.5, amount)
+
+
+def fourier_amplitude_mix(x: Tensor, other: Tensor, lam: Tensor | float, window: float = 1.0) -> Tensor:
+    """The shapes of ``x`` in the style of ``other``: amplitudes are mixed, the phase of x is kept.
+
+    x, other (N, C, H, W) in [0, 1], lam (N,) or a number in [0, 1] -> (N, C, H, W), clamped to [0, 1]. The amplitude
+    becomes (1 - lam) * |fft x| + lam * |fft other| at frequencies up to ``window`` times the highest one (1: all).
+    The window is symmetric in frequency, so the result is real. A frequency that x lacks has no phase and stays empty.
+    Sources: Xu et al. 2021 (FACT, all frequencies), Yang & Soatto 2020 (FDA, a window). Chapter: data_augmentation.
+    """
+    height, width = x.shape[-2:]
+    spectrum = torch.fft.rfft2(x)
+    own, foreign = spectrum.abs(), torch.fft.rfft2(other).abs()
+    lam = torch.as_tensor(lam).to(x).reshape(-1, 1, 1, 1)
+    if window < 1:
+        high = torch.fft.fftfreq(height).abs()[:, None].maximum(torch.fft.rfftfreq(width))
+        lam = lam * (high <= window / 2).to(x)
+    factor = 1 + lam * (foreign / own.clamp_min(torch.finfo(x.dtype).tiny) - 1)
+    return torch.fft.irfft2(spectrum * factor, s=(height, width)).clamp_(0, 1)
+
+
+def amplitude_jitter(x: Tensor, generator: torch.Generator, strength: float = 1.0, window: float = 1.0) -> Tensor:
+    """`fourier_amplitude_mix` of each image with a random one of the batch, lam from U(0, strength) for each image."""
+    other = x[torch.randperm(len(x), generator=generator).to(x.device)]
+    return fourier_amplitude_mix(x, other, strength * torch.rand(len(x), generator=generator), window)
+
+
+def augmix(x: Tensor, generator: torch.Generator, severity: float = 3.0, *, width: int = 3, depth: int = 3) -> Tensor:
+    """A random blend of randomly changed copies of each image: (N, C, H, W) in [0, 1] -> the same; severity 0 to 10.
+
+    ``width`` copies go through chains of 1 to ``depth`` operations and are averaged with Dirichlet(1) weights; the
+    image and that average are then mixed with a share from U(0, 1). Operations: turn (up to 3 degrees times severity),
+    shear (0.03 times), shift (1/30 of the side times), along either axis, and rounding to fewer grey levels: nothing
+    that changes brightness, contrast, blur or noise, on which robustness is tested. The geometric operations of a chain
+    act as one warp. Severity 0 is the identity. Source: Hendrycks et al. 2020. Chapter: data_augmentation.
+    """
+    n = len(x)
+    kinds = torch.randint(6, (width * n, depth), generator=generator)
+    amounts = severity * (2 * torch.rand(width * n, depth, generator=generator) - 1)
+    length = torch.randint(1, depth + 1, (width * n, 1), generator=generator)
+    blend = -torch.rand(width, n, generator=generator).clamp_min(1e-12).log()
+    share = torch.rand(n, 1, 1, 1, generator=generator).to(x)
+    if severity == 0:
+        return x
+    amounts = torch.where(torch.arange(depth) < length, amounts, 0.0)
+    warp = torch.eye(3).repeat(width * n, 1, 1)
+    for kind, amount in zip(kinds.T, amounts.T, strict=True):
+        warp = _affine(kind, amount) @ warp
+    coarse = torch.where(kinds == 5, amounts.abs(), 0.0).amax(1) / 100  # a step of up to a tenth of the grey scale
+    weight = (blend / blend.sum(0)).to(x)[..., None, None, None] * (1 - share)
+    result = share * x
+    for matrix, step, part in zip(warp.to(x).split(n), coarse.split(n), weight, strict=True):
+        copy = _warp(x, matrix)
+        rounded = step.nonzero().squeeze(1)
+        step = step[rounded, None, None, None].to(x)
+        copy[rounded.to(x.device)] = (copy[rounded.to(x.device)] / step).round() * step
+        result = torch.addcmul(result, part, copy)
+    return result.clamp_(0, 1)
+
+
+def _affine(kind: Tensor, amount: Tensor) -> Tensor:
+    """Matrices (n, 3, 3) in the coordinates -1 to 1 of `grid_sample`: 0 turn, 1 2 shear, 3 4 shift, 5 nothing."""
+    matrix = torch.eye(3).repeat(len(kind), 1, 1)
+    angle = torch.where(kind == 0, math.radians(3) * amount, 0.0)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = angle.cos()
+    matrix[:, 1, 0] = angle.sin() + torch.where(kind == 1, 0.03 * amount, 0.0)
+    matrix[:, 0, 1] = -angle.sin() + torch.where(kind == 2, 0.03 * amount, 0.0)
+    matrix[:, 0, 2] = torch.where(kind == 3, amount / 15, 0.0)  # a side is 2 long
+    matrix[:, 1, 2] = torch.where(kind == 4, amount / 15, 0.0)
+    return matrix
+
+
+def _warp(x: Tensor, matrix: Tensor) -> Tensor:
+    """Look up image i of (N, C, H, W) at matrix[i] (3, 3) times each place; the border pixel continues outside."""
+    down, right = (((2 * torch.arange(size) + 1) / size - 1).to(x) for size in x.shape[-2:])
+    first, second, offset = matrix[:, None, None, :2].unbind(4)
+    grid = first * right[:, None] + (second * down[:, None, None] + offset)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def augmix_jsd(logits_clean: Tensor, logits_1: Tensor, logits_2: Tensor) -> Tensor:
+    """Jensen-Shannon divergence of three predictions of the same images: logits (n, k) each -> scalar in [0, log 3].
+
+    Convention: mean of the three KL(p_i || average), averaged over images ("batchmean"), the average clamped at 1e-7.
+    Source: Hendrycks et al. 2020. Chapter: data_augmentation.
+    """
+    log_p = torch.stack([logits_clean, logits_1, logits_2]).log_softmax(2)
+    p = log_p.exp()
+    return (p * (log_p - p.mean(0).clamp_min(1e-7).log())).sum(2).mean()
+
+
+def draw_beta(alpha: float, n: int, generator: torch.Generator) -> Tensor:
+    """n draws (float32) of Beta(alpha, alpha), by inverting its distribution function: safe for any alpha > 0."""
+    u = torch.rand(n, generator=generator, dtype=torch.float64)
+    return torch.from_numpy(betaincinv(alpha, alpha, u.numpy())).float()
+
+
+def partners(domain: Tensor, generator: torch.Generator, across: Literal["any", "within", "between"] = "any") -> Tensor:
+    """For each image of a batch another one to mix with: domain (n,) -> index (n,), an image may be picked twice.
+
+    ``across``: from any domain, within its own, or from another one. ValueError where there is no other domain.
+    """
+    same = (domain[:, None] == domain).cpu()
+    allowed = {"any": torch.ones_like(same), "within": same, "between": ~same}[across]
+    if not allowed.any(1).all():
+        raise ValueError(f"all {len(domain)} images come from one domain: mixing between domains needs two")
+    return torch.multinomial(allowed.float(), 1, generator=generator).squeeze(1).to(domain.device)
+
+
+def mixup(values: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
+    """lam * values + (1 - lam) * values[partner], for images (n, C, H, W) or class probabilities (n, k) alike.
+
+    partner (n,) positions, lam (n,) in [0, 1]; lam = 1 is the identity. Source: Zhang et al. 2018.
+    Chapter: data_augmentation.
+    """
+    lam = lam.to(values).reshape(-1, *[1] * (values.ndim - 1))
+    return torch.lerp(values[partner], values, lam)
+
+
+def mix_style(x: Tensor, permutation: Tensor, lam: Tensor) -> Tensor:
+    """Give each feature map the mean and spread between its own and another image's: x (n, C, H, W) -> the same shape.
+
+    Per image and channel: (x - m) / s * (lam * s + (1 - lam) * s') + lam * m + (1 - lam) * m', with m', s' of
+    x[permutation] and lam (n,); lam = 1 is the identity. Convention: s is the root of the unbiased variance + 1e-6, and
+    no gradient flows through m and s. Source: Zhou et al. 2021. Chapter: data_augmentation.
+    """
+    mean = x.detach().mean((2, 3), keepdim=True)
+    square = (x.detach() - mean).square().sum((2, 3), keepdim=True)
+    deviation = (square / (x[0, 0].numel() - 1) + 1e-6).sqrt()
+    lam = lam.to(x)[:, None, None, None]
+    new_mean, new_deviation = (torch.lerp(old[permutation], old, lam) for old in (mean, deviation))
+    return torch.addcmul(new_mean, x - mean, new_deviation / deviation)
+
+
+class MixStyle(nn.Module):
+    """`mix_style` as a layer, at training time only, in a share ``probability`` of the batches; lam from Beta(alpha).
+
+    Draws from torch's global generator, which `training.fit` seeds: a layer cannot be handed one.
+    """
+
+    def __init__(self, probability: float = 0.5, alpha: float = 0.1):
+        super().__init__()
+        self.probability, self.alpha = probability, alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        generator = torch.default_generator
+        if not self.training or float(torch.rand((), generator=generator)) >= self.probability:
+            return x
+        permutation = torch.randperm(len(x), generator=generator).to(x.device)
+        return mix_style(x, permutation, draw_beta(self.alpha, len(x), generator))
+
+
+class StyleMixing(ERM):
+    """ERM with `MixStyle` behind the first two blocks of a `SmallCNN`; hospitals mix. Source: Zhou et al. 2021."""
+
+    def __init__(
+        self,
+        featurizer: SmallCNN,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        probability: float = 0.5,
+        alpha: float = 0.1,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        layers = []
+        for layer in featurizer.layers:
+            layers += [MixStyle(probability, alpha), layer] if isinstance(layer, nn.MaxPool2d) else [layer]
+        featurizer.layers = nn.Sequential(*layers)
+
+
+class Mixup(ERM):
+    """ERM on mixed pairs of images and their mixed labels, lam from Beta(alpha, alpha). Source: Zhang et al. 2018.
+
+    ``across`` as in `partners`: "between" mixes only images of different hospitals.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        alpha: float = 0.2,
+        across: Literal["any", "within", "between"] = "any",
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.alpha, self.across = alpha, across
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        x, y, domain = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        partner = partners(domain, torch.default_generator, self.across)
+        lam = draw_beta(self.alpha, len(x), torch.default_generator)
+        logits = self.predict(mixup(x, partner, lam))
+        target = mixup(F.one_hot(y, logits.shape[1]).to(logits), partner, lam)
+        loss = F.cross_entropy(logits, target)
+        return loss, {"loss": loss.item()}
+
+
+class AmplitudeMix(ERM):
+    """ERM on images whose amplitudes are mixed across the hospitals of a step: FACT (Xu et al. 2021), no teacher."""
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        strength: float = 1.0,
+        window: float = 1.0,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.strength, self.window = strength, window
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        x = torch.cat([batch.x for batch in batches])
+        logits = self.predict(amplitude_jitter(x, torch.default_generator, self.strength, self.window))
+        loss = F.cross_entropy(logits, torch.cat([batch.y for batch in batches]))
+        return loss, {"loss": loss.item()}
+
+
+class AugMix(ERM):
+    """Cross-entropy of the clean images plus ``weight`` times `augmix_jsd` with two augmented views of each.
+
+    One step costs three forward passes. Source: Hendrycks et al. 2020.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        augment: Augmentation = augmix,
+        weight: float = 12.0,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.augment, self.weight = augment, weight
+
+    def views(self, x: Tensor) -> list[Tensor]:
+        """The three versions of the images; the labels are learned on the first."""
+        return [x, self.augment(x, torch.default_generator), self.augment(x, torch.default_generator)]
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        x, y = (torch.cat(parts) for parts in list(zip(*batches, strict=True))[:2])
+        logits = self.predict(torch.cat(self.views(x))).chunk(3)
+        loss, divergence = F.cross_entropy(logits[0], y), augmix_jsd(*logits)
+        total = loss + self.weight * divergence
+        return total, {"loss": loss.item(), "divergence": divergence.item()}
+
+
+class RandConv(AugMix):
+    """`AugMix`'s objective with three random convolutions of each image, none of them clean. Source: Xu et al. 2021.
+
+    The paper's weight for its mixed variant is 10.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        augment: Augmentation = random_convolution,
+        weight: float = 10.0,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(
+            featurizer, classifier, n_domains,
+            augment=augment, weight=weight, learning_rate=learning_rate, weight_decay=weight_decay,
+        )  # fmt: skip
+
+    def views(self, x: Tensor) -> list[Tensor]:
+        return [self.augment(x, torch.default_generator) for _ in range(3)]
