@@ -6,11 +6,11 @@ from pathlib import Path
 
 import notebook_rules
 import pytest
+import stamp
 
 from medgen_utils.data import DATASETS
 
 ROOT = Path(__file__).resolve().parent.parent
-import stamp
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 chapters = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import execute
 import nbformat
 import pytest
+import stamp
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-import execute
-import stamp
 
 
 @pytest.fixture
