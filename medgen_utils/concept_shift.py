@@ -112,6 +112,19 @@ def with_every_vote(dataset: DomainDataset, votes: np.ndarray) -> DomainDataset:
     return replace(copies, y=torch.as_tensor(votes[image, grader], dtype=torch.int64))
 
 
+def with_soft_labels(dataset: DomainDataset, shares: np.ndarray) -> tuple[DomainDataset, np.ndarray]:
+    """Soft labels for `SoftLabels`: the same images, whose y numbers a row of the table (m, k) returned beside them.
+
+    shares (n, k), rows summing to 1, such as vote shares or a consensus' posterior; rounded to 3 decimals, so that
+    equal rows share a number. Train with ``balanced=False``: balancing would balance over rows of the table.
+    """
+    if len(shares) != len(dataset) or not np.allclose(shares.sum(axis=1), 1):
+        raise ValueError(f"soft labels of shape {shares.shape} for {len(dataset)} images: give rows that sum to 1")
+    table, row = np.unique(np.round(shares, 3), axis=0, return_inverse=True)
+    names = tuple(" / ".join(f"{share:.2f}" for share in label) for label in table)
+    return replace(dataset, y=torch.as_tensor(row.ravel(), dtype=torch.int64), class_names=names), table
+
+
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Mean cross-entropy with soft labels: logits (n, k), target (n, k) with rows summing to 1 -> scalar >= 0."""
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
@@ -140,6 +153,32 @@ def generalized_cross_entropy(logits: Tensor, y: Tensor, q: float = 0.7) -> Tens
         raise ValueError(f"q={q}: choose a value above 0 and up to 1")
     log_p = logits.log_softmax(dim=1).gather(1, y[:, None]).squeeze(1)
     return (-torch.expm1(q * log_p) / q).mean()
+
+
+class SoftLabels(ERM):
+    """ERM with `soft_cross_entropy`; a batch's y numbers a row of ``table`` (m, k), see `with_soft_labels`.
+
+    The classifier is replaced by one with k outputs, whatever number of rows the data set names.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        table: np.ndarray,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        head = nn.Linear(featurizer.n_features, table.shape[1])
+        super().__init__(featurizer, head, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.register_buffer("table", torch.as_tensor(table, dtype=torch.float32))
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        logits = self.predict(torch.cat([batch.x for batch in batches]))
+        loss = soft_cross_entropy(logits, self.table[torch.cat([batch.y for batch in batches])])
+        return loss, {"loss": loss.item()}
 
 
 class ForwardCorrection(ERM):

@@ -270,3 +270,29 @@ def test_a_transition_whose_rows_do_not_sum_to_one_is_refused(transition):
     dataset, _ = separable(4, 0.0, seed=0)
     with pytest.raises(ValueError, match="rows sum to 1"):
         build(concept_shift.ForwardCorrection, dataset, seed=0, hyperparameters={"transition": transition})
+
+
+def test_soft_labels_that_are_certain_train_as_hard_ones():
+    dataset, y = separable(200, 0.0, seed=0)
+    soft, table = concept_shift.with_soft_labels(dataset, np.eye(2)[y.numpy()])
+    model = build(concept_shift.SoftLabels, soft, seed=0, width=4, hyperparameters={"table": table})
+    loss, _ = model.objective([Batch(soft.x, soft.y, soft.domain)])
+    torch.testing.assert_close(loss, F.cross_entropy(model.predict(dataset.x), y))
+
+
+def test_a_network_learns_the_share_of_votes():
+    dataset, y = separable(400, 0.0, seed=0)
+    shares = np.where(y.numpy()[:, None] == 1, [0.2, 0.8], [0.9, 0.1])
+    soft, table = concept_shift.with_soft_labels(dataset, shares)
+    model = build(concept_shift.SoftLabels, soft, seed=0, width=4, hyperparameters={"table": table})
+    fit(model, soft, steps=120, balanced=False)
+    prob = predict_probabilities(model, dataset.x)
+    assert prob.shape == (400, 2)
+    assert abs(prob[y == 1, 1].mean() - 0.8) < 0.07
+    assert abs(prob[y == 0, 1].mean() - 0.1) < 0.07
+
+
+def test_soft_labels_that_do_not_fit_are_refused():
+    dataset, _ = separable(4, 0.0, seed=0)
+    with pytest.raises(ValueError, match="rows that sum to 1"):
+        concept_shift.with_soft_labels(dataset, np.ones((4, 2)))
