@@ -25,7 +25,7 @@ TEXT_FILES = (
 )
 LINKS = (
     "[Open in Colab](https://colab.research.google.com/github/{slug}/blob/main/chapters/{chapter}.ipynb) · "
-    "[Download](https://github.com/{slug}/raw/main/chapters/{chapter}.ipynb)"
+    "[Download this notebook](https://github.com/{slug}/raw/main/chapters/{chapter}.ipynb)"
 )
 SETUP = """\
 # @title Set-up: run this cell first
