@@ -1,0 +1,253 @@
+"""Learning from images without labels: contrastive, pretext and masked tasks. Chapter: self_supervision.
+
+The tasks are functions of tensors (in `pretext`, and names of this module too). The algorithms put one of them in the
+place of the cross-entropy (`SimCLR`, `BYOL`, `RotNet`, `MAE`: pre-training, which never looks at labels) or beside it
+(`JiGen`), so `training.fit` trains them all. What a contrastive method should ignore is an augmentation handed to it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from medgen_utils.data import Batch, DomainDataset
+from medgen_utils.pretext import (
+    byol_loss,
+    from_patches,
+    jigsaw_batch,
+    jigsaw_permutations,
+    masked_reconstruction_loss,
+    nt_xent,
+    random_crop,
+    random_masking,
+    rotate_batch,
+    supervised_contrastive,
+    to_patches,
+    update_momentum,
+)  # fmt: skip
+from medgen_utils.training import ERM, Augmentation, SmallCNN, fit
+
+__all__ = [
+    "BYOL", "MAE", "JiGen", "RotNet", "SimCLR", "byol_loss", "fine_tune", "from_patches", "jigsaw_batch",
+    "jigsaw_permutations", "linear_probe", "masked_reconstruction_loss", "nearest", "nt_xent", "principal_components",
+    "random_crop", "random_masking", "rotate_batch", "supervised_contrastive", "to_patches", "unlabelled",
+    "update_momentum",
+]  # fmt: skip
+
+
+class SimCLR(ERM):
+    """Pre-training with `nt_xent` on two views of each image, ``augment(x, generator)`` drawn twice. Chen et al. 2020.
+
+    The task is solved behind a projector (d -> d -> ``n_projected``), which is thrown away: `features` are what counts.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        augment: Augmentation = random_crop,
+        temperature: float = 0.5,
+        n_projected: int = 64,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.augment, self.temperature = augment, temperature
+        self.projector = _two_layers(classifier.in_features, n_projected)
+
+    def views(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
+        """Two independent augmentations of the images of all domains; draws from torch's global generator."""
+        x = torch.cat([batch.x for batch in batches])
+        return self.augment(x, torch.default_generator), self.augment(x, torch.default_generator)
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        z_a, z_b = self.projector(self.features(torch.cat(self.views(batches)))).chunk(2)
+        loss = nt_xent(z_a, z_b, self.temperature)
+        return loss, {"loss": loss.item()}
+
+
+class BYOL(SimCLR):
+    """Pre-training without negatives: predict what a slowly moving copy makes of the other view. Grill et al. 2020.
+
+    The copy's momentum rises from ``momentum`` to 1 along a half cosine; the paper's 0.996 is for very long runs.
+    """
+
+    momentum = 0.98
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        augment: Augmentation = random_crop,
+        n_projected: int = 64,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(
+            featurizer, classifier, n_domains,
+            augment=augment, n_projected=n_projected, learning_rate=learning_rate, weight_decay=weight_decay,
+        )  # fmt: skip
+        self.predictor = _two_layers(n_projected, n_projected)
+        self.target = copy.deepcopy(nn.Sequential(featurizer, self.projector)).requires_grad_(False)
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        view_a, view_b = self.views(batches)
+        prediction = self.predictor(self.projector(self.features(torch.cat([view_a, view_b]))))
+        loss = byol_loss(prediction, self.target(torch.cat([view_b, view_a])))
+        return loss, {"loss": loss.item()}
+
+    def update(self, batches: Sequence[Batch]) -> dict[str, float]:
+        log = super().update(batches)
+        momentum = 1 - (1 - self.momentum) * (math.cos(math.pi * self.progress) + 1) / 2
+        update_momentum(self.target, nn.Sequential(self.featurizer, self.projector), momentum)
+        return log
+
+
+class RotNet(ERM):
+    """Pre-training by naming the quarter turn: `rotate_batch`, four copies an image and step. Gidaris et al. 2018."""
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.turn_head = nn.Linear(classifier.in_features, 4)
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        x, turns = rotate_batch(torch.cat([batch.x for batch in batches]))
+        loss = F.cross_entropy(self.turn_head(self.features(x)), turns)
+        return loss, {"loss": loss.item()}
+
+
+class JiGen(ERM):
+    """Cross-entropy of the whole images plus ``weight`` times that of naming the order of shuffled copies.
+
+    ``tiles`` x ``tiles`` pieces in one of ``n_orders`` orders, of which the first is the whole image; a joint
+    objective for domain generalization that costs a second forward pass. Source: Carlucci et al. 2019.
+    """
+
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        weight: float = 0.7,
+        tiles: int = 2,
+        n_orders: int = 24,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.weight = weight
+        self.register_buffer("orders", jigsaw_permutations(tiles, n_orders))
+        self.order_head = nn.Linear(classifier.in_features, n_orders)
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        x, y = torch.cat([batch.x for batch in batches]), torch.cat([batch.y for batch in batches])
+        shuffled, order = jigsaw_batch(x, self.orders, torch.default_generator)
+        whole, mixed = self.features(torch.cat([x, shuffled])).chunk(2)
+        loss, puzzle = F.cross_entropy(self.classifier(whole), y), F.cross_entropy(self.order_head(mixed), order)
+        return loss + self.weight * puzzle, {"loss": loss.item(), "puzzle": puzzle.item()}
+
+
+class MAE(ERM):
+    """Pre-training by painting hidden patches of 4 x 4 px, from the feature map of a `SmallCNN`. After He et al. 2022.
+
+    A convolution cannot skip hidden patches as the paper's transformer does: it sees them as mid-grey.
+    """
+
+    def __init__(
+        self,
+        featurizer: SmallCNN,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        share: float = 0.6,
+        standardize: bool = False,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-3,
+    ):
+        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        self.share, self.standardize = share, standardize
+        d, channels = featurizer.n_features, featurizer.layers[0].in_channels
+        layers = nn.Conv2d(d, d, 3, padding=1), nn.ReLU(), nn.Conv2d(d, 16 * channels, 1), nn.PixelShuffle(4)
+        self.decoder = nn.Sequential(*layers)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images with hidden patches (n, C, H, H), H a multiple of 4 -> the network's guess of the whole ones."""
+        x = 2 * x - 1 if self.featurizer.normalize is None else self.featurizer.normalize(x)
+        return self.decoder(self.featurizer.layers(x))
+
+    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
+        x = torch.cat([batch.x for batch in batches])
+        hidden, mask = random_masking(x, self.share, torch.default_generator)
+        loss = masked_reconstruction_loss(self.reconstruct(hidden), x, mask, self.standardize)
+        return loss, {"loss": loss.item()}
+
+
+def _two_layers(n_in: int, n_out: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_in, n_in), nn.BatchNorm1d(n_in), nn.ReLU(inplace=True), nn.Linear(n_in, n_out))
+
+
+def unlabelled(dataset: DomainDataset) -> DomainDataset:
+    """The same images with every recorded label set to 0: what pre-training may see, and all it may see."""
+    return replace(dataset, y=torch.zeros_like(dataset.y))
+
+
+def fine_tune(
+    pretrained: ERM,
+    train: DomainDataset,
+    *,
+    steps: int,
+    seed: int = 0,
+    augment: Augmentation | None = None,
+    batch_size: int = 48,
+    device: str | torch.device = "cpu",
+) -> ERM:
+    """Plain ERM on labelled images that starts from a copy of the pre-trained featurizer, with a new linear head."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        head = nn.Linear(pretrained.classifier.in_features, len(train.class_names))
+    settings = {"learning_rate": pretrained.learning_rate, "weight_decay": pretrained.weight_decay}
+    model = ERM(copy.deepcopy(pretrained.featurizer), head, len(train.domain.unique()), **settings)
+    fit(model, train, steps=steps, batch_size=batch_size, augment=augment, seed=seed, device=device)
+    return model
+
+
+def linear_probe(z: Tensor, labels: Tensor, strength: float = 1.0) -> Pipeline:
+    """What a linear classifier reads from frozen features: z (n, d), labels (n,) -> fitted scikit-learn pipeline.
+
+    Standardised features, logistic regression with the L2 penalty 1 / (2 * strength). Chapter: self_supervision.
+    """
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+    return probe.fit(z.numpy(), labels.numpy())
+
+
+def nearest(z_query: Tensor, z: Tensor, k: int) -> Tensor:
+    """Retrieval: positions (n, k) in ``z`` (m, d) of the k rows most similar (cosine) to each of z_query (n, d)."""
+    return (F.normalize(z_query, dim=1) @ F.normalize(z, dim=1).T).topk(k, dim=1).indices
+
+
+def principal_components(z: Tensor, k: int = 2) -> Tensor:
+    """PCA view: the centred features (n, d) along their k directions of largest variance, (n, k); signs are free."""
+    centred = z - z.mean(0)
+    return centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:k].T
