@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -304,7 +305,9 @@ def map_runs(function: Callable[..., Any], tasks: Sequence[tuple], n_jobs: int |
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
         joblib.delayed(_with_one_thread)(function, task) for task in tasks
     )
-    return list(tqdm(results, total=len(tasks), disable=not show_progress(), leave=False))
+    with warnings.catch_warnings():  # joblib replaces a worker that has grown; the run it held is not lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        return list(tqdm(results, total=len(tasks), disable=not show_progress(), leave=False))
 
 
 def _with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
