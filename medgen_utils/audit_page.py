@@ -69,7 +69,7 @@ ul.lead{padding-left:1.1rem}ul.lead li{margin:.35rem 0}
 th,td{padding:.35rem .7rem .35rem 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;color:var(--quiet)}.number{text-align:right;font-variant-numeric:tabular-nums}
 td.number,.row .number{white-space:nowrap}small{color:var(--quiet);font-size:.85em}
-td.name{min-width:6rem}
+td.name{min-width:7rem}
 .row{display:grid;grid-template-columns:minmax(7rem,13rem) 1fr 11rem;gap:0 1rem;align-items:center;
 border-bottom:1px solid var(--line);padding:.15rem 0;break-inside:avoid}
 .row.scale{border:0}.row svg{display:block;width:100%;overflow:visible}.row .number{font-size:.9rem}
@@ -84,11 +84,12 @@ figcaption{font-size:.85rem;line-height:1.4;color:var(--quiet)}figcaption b{colo
 border:1.5px solid var(--quiet);border-radius:3px}
 .alert{border-left:4px solid var(--bad);background:var(--card);padding:.6rem 1rem}
 svg text{fill:var(--quiet);font:12px system-ui,sans-serif}.axis{stroke:var(--line)}.chance{stroke:var(--quiet);stroke-dasharray:3 3}
-@media(max-width:640px){body{font-size:15px}td.name{min-width:4.5rem}.row{grid-template-columns:1fr auto;padding:.4rem 0}
+@media(max-width:640px){body{font-size:15px}.row{grid-template-columns:1fr auto;padding:.4rem 0}
 .row .plot{grid-row:2;grid-column:1/3}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--quiet:#444;--line:#bbb;--track:#eee;--link:#000;
 --good:#005a42;--warn:#6b4b00;--bad:#8a1f1f;--m0:#0072b2;--m1:#bf4e00;--m2:#007a5a;--m3:#a8437f;--m4:#8a6100;--m5:#4b4b9b}
-body{max-width:none;font-size:10pt;padding:0}h2{break-after:avoid}.scroll{overflow:visible}}
+body{max-width:none;font-size:10pt;padding:0}h2{break-after:avoid}.scroll{overflow:visible}table{font-size:7.5pt}
+.name,td.name{min-width:0}th,td{padding:.2rem .35rem .2rem 0}tr{break-inside:avoid}thead{display:table-header-group}}
 """
 
 
