@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from medgen_utils.stain import combine_stains, separate_stains
+
 MODALITIES = ("x-ray", "ultrasound", "histology")
 
 
@@ -56,11 +58,6 @@ def corruptions_for(modality: str) -> list[str]:
 
 def _normal(x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(x.shape, generator=generator).to(x)
-
-
-def _signs(x: Tensor, generator: torch.Generator, columns: int = 1) -> Tensor:
-    """Random +1 or -1, (n, columns, 1, 1)."""
-    return (2 * torch.randint(2, (len(x), columns, 1, 1), generator=generator) - 1).to(x)
 
 
 def gaussian_noise(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
@@ -132,19 +129,11 @@ def bias_field(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     return x * torch.exp(amount * field / field.abs().amax(dim=(1, 2, 3), keepdim=True))
 
 
-_STAINS = torch.tensor([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-"""Optical density of haematoxylin, eosin and a residual in red, green, blue (Ruifrok & Johnston 2001)."""
-
-
 def stain_shift(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     """Haematoxylin and eosin stronger or weaker by the share ``amount``, in a direction drawn for each image."""
-    if x.shape[1] != 3:
-        raise ValueError(f"stain shift needs three channels, got images {tuple(x.shape)}: use colour histology")
-    stains = F.normalize(_STAINS, dim=1).to(x)
-    density = -torch.log(x.clamp(min=1 / 255))
-    parts = torch.einsum("nchw,cs->nshw", density, torch.linalg.inv(stains))
-    scale = 1 + amount * F.pad(_signs(x, generator, columns=2), (0, 0, 0, 0, 0, 1))
-    return torch.exp(-torch.einsum("nshw,sc->nchw", parts * scale, stains))
+    signs = 2 * torch.randint(2, (len(x), 2, 1, 1), generator=generator) - 1
+    scale = 1 + amount * F.pad(signs.to(x), (0, 0, 0, 0, 0, 1))  # the third, residual stain stays
+    return combine_stains(separate_stains(x) * scale)
 
 
 _CAMERAS = ("x-ray", "ultrasound")

@@ -86,7 +86,7 @@ def test_every_modality_has_noise_blur_and_intensity_and_stains_are_for_histolog
 
 @pytest.mark.parametrize(
     ("name", "severity", "channels", "words"),
-    [("rain", 1, 1, "choose from"), ("blur", 6, 1, "severity"), ("stain shift", 2, 1, "three channels")],
+    [("rain", 1, 1, "choose from"), ("blur", 6, 1, "severity"), ("stain shift", 2, 1, "needs colour")],
 )
 def test_what_cannot_be_done_is_refused_with_a_reason(name, severity, channels, words):
     with pytest.raises(ValueError, match=words):
