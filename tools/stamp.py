@@ -31,7 +31,8 @@ SETUP = """\
 # @title Set-up: run this cell first
 import importlib.util
 
-if importlib.util.find_spec("medgen_utils") is None:  # Colab, Kaggle: keeps the torch and numpy found there
+# On Colab and Kaggle: install the package alone, and keep the torch and numpy found there.
+if importlib.util.find_spec("medgen_utils") is None:
     %pip install -q --no-deps https://github.com/{slug}/archive/refs/tags/v{version}.zip
     %pip install -q --no-deps medmnist
 
