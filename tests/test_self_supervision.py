@@ -310,10 +310,21 @@ class TestAlgorithms:
         make(SimCLR, augment=augment).update(draw_batches([4, 3]))
         assert calls == [7, 7]
 
-    def test_jigen_of_weight_0_has_the_loss_of_erm(self):
-        jigen, erm = make(JiGen, weight=0.0).eval(), make(ERM).eval()
+    def test_jigen_without_a_puzzle_has_the_loss_of_erm(self):
+        jigen, erm = make(JiGen, weight=0.0, shuffled=0.0).eval(), make(ERM).eval()
         batches = draw_batches([6, 5])
         torch.testing.assert_close(jigen.objective(batches)[0], erm.objective(batches)[0])
+
+    def test_jigen_shuffles_the_share_asked_for_and_judges_the_class_of_the_others_alone(self):
+        model, seen = make(JiGen, shuffled=0.4), []
+        model.order_head.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+        model.classifier.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+        model.objective(draw_batches([6, 5]))
+        assert seen == [7, 11]
+
+    def test_jigen_with_no_whole_image_is_refused(self):
+        with pytest.raises(ValueError, match="shuffled=1"):
+            make(JiGen, shuffled=1.0)
 
     def test_mae_paints_a_whole_image(self):
         assert make(MAE, channels=3).reconstruct(images(channels=3)).shape == (6, 3, 28, 28)
