@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import execute
@@ -12,6 +13,7 @@ import nbformat
 import pytest
 import stamp
 import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -156,6 +158,17 @@ def test_colab_keeps_what_it_has(package):
 def test_constraints_pin_every_requirement():
     needed = requirements("requirements.txt") | requirements("requirements-dev.txt")
     assert set(needed) <= set(requirements("constraints.txt"))
+
+
+def test_constraints_install_on_the_oldest_python_we_support():
+    pinned = requirements("constraints.txt")
+    refused = {
+        package.name: package.metadata["Requires-Python"]
+        for package in distributions()
+        if pinned.get(package.name.lower().replace("_", "-")) == f"=={package.version}"
+        and not SpecifierSet(package.metadata["Requires-Python"] or "").contains("3.11.0")
+    }
+    assert refused == {}
 
 
 def test_citation_file_names_the_book_and_the_review():
