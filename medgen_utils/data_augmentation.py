@@ -3,22 +3,32 @@
 An augmentation is a function of images (N, C, H, W) in [0, 1] and a generator; it draws for every image anew.
 The draws come from a CPU generator and are moved to the images' device, so they are the same on every device.
 `training.fit` takes one as ``augment``; `compose` makes one of several, ``functools.partial`` sets a strength.
-What needs images of several hospitals at once, or labels, is an algorithm at the end of this module.
-Stains are in `medgen_utils.stain`.
+What mixes images of several hospitals is in `medgen_utils.mixing`, stains are in `medgen_utils.stain`; both are taught
+under their names here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
-from scipy.special import betaincinv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medgen_utils.data import Batch
+from medgen_utils.mixing import (
+    AmplitudeMix,
+    MixStyle,
+    Mixup,
+    StyleMixing,
+    amplitude_jitter,
+    draw_beta,
+    fourier_amplitude_mix,
+    mix_style,
+    mixup,
+    partners,
+)
 from medgen_utils.stain import (
     combine_stains,
     macenko,
@@ -27,13 +37,13 @@ from medgen_utils.stain import (
     stain_jitter,
     stain_normalize,
 )
-from medgen_utils.training import ERM, Augmentation, SmallCNN
+from medgen_utils.training import ERM, Augmentation
 
 __all__ = [
     "AmplitudeMix", "AugMix", "MixStyle", "Mixup", "RandConv", "StyleMixing", "amplitude_jitter", "augmix",
-    "augmix_jsd", "colour_jitter", "combine_stains", "compose", "fourier_amplitude_mix", "intensity_jitter", "macenko",
-    "mix_style", "mixup", "partners", "random_convolution", "separate_stains", "stain_jitter", "stain_normalize",
-    "standardize_per_image", "to_grey",
+    "augmix_jsd", "colour_jitter", "combine_stains", "compose", "draw_beta", "fourier_amplitude_mix",
+    "intensity_jitter", "macenko", "mix_style", "mixup", "partners", "random_convolution", "separate_stains",
+    "stain_jitter", "stain_normalize", "standardize_per_image", "to_grey",
 ]  # fmt: skip
 
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -163,31 +173,6 @@ def random_convolution(
     return torch.lerp(x, F.conv2d(x - 0.5, weight.to(x), padding=size // 2) + 0.5, amount)
 
 
-def fourier_amplitude_mix(x: Tensor, other: Tensor, lam: Tensor | float, window: float = 1.0) -> Tensor:
-    """The shapes of ``x`` in the style of ``other``: amplitudes are mixed, the phase of x is kept.
-
-    x, other (N, C, H, W) in [0, 1], lam (N,) or a number in [0, 1] -> (N, C, H, W), clamped to [0, 1]. The amplitude
-    becomes (1 - lam) * |fft x| + lam * |fft other| at frequencies up to ``window`` times the highest one (1: all).
-    The window is symmetric in frequency, so the result is real. A frequency that x lacks has no phase and stays empty.
-    Sources: Xu et al. 2021 (FACT, all frequencies), Yang & Soatto 2020 (FDA, a window). Chapter: data_augmentation.
-    """
-    height, width = x.shape[-2:]
-    spectrum = torch.fft.rfft2(x)
-    own, foreign = spectrum.abs(), torch.fft.rfft2(other).abs()
-    lam = torch.as_tensor(lam).to(x).reshape(-1, 1, 1, 1)
-    if window < 1:
-        high = torch.fft.fftfreq(height).abs()[:, None].maximum(torch.fft.rfftfreq(width))
-        lam = lam * (high <= window / 2).to(x)
-    factor = 1 + lam * (foreign / own.clamp_min(torch.finfo(x.dtype).tiny) - 1)
-    return torch.fft.irfft2(spectrum * factor, s=(height, width)).clamp_(0, 1)
-
-
-def amplitude_jitter(x: Tensor, generator: torch.Generator, strength: float = 1.0, window: float = 1.0) -> Tensor:
-    """`fourier_amplitude_mix` of each image with a random one of the batch, lam from U(0, strength) for each image."""
-    other = x[torch.randperm(len(x), generator=generator).to(x.device)]
-    return fourier_amplitude_mix(x, other, strength * torch.rand(len(x), generator=generator), window)
-
-
 def augmix(x: Tensor, generator: torch.Generator, severity: float = 3.0, *, width: int = 3, depth: int = 3) -> Tensor:
     """A random blend of randomly changed copies of each image: (N, C, H, W) in [0, 1] -> the same; severity 0 to 10.
 
@@ -250,142 +235,6 @@ def augmix_jsd(logits_clean: Tensor, logits_1: Tensor, logits_2: Tensor) -> Tens
     log_p = torch.stack([logits_clean, logits_1, logits_2]).log_softmax(2)
     p = log_p.exp()
     return (p * (log_p - p.mean(0).clamp_min(1e-7).log())).sum(2).mean()
-
-
-def draw_beta(alpha: float, n: int, generator: torch.Generator) -> Tensor:
-    """n draws (float32) of Beta(alpha, alpha), by inverting its distribution function: safe for any alpha > 0."""
-    u = torch.rand(n, generator=generator, dtype=torch.float64)
-    return torch.from_numpy(betaincinv(alpha, alpha, u.numpy())).float()
-
-
-def partners(domain: Tensor, generator: torch.Generator, across: Literal["any", "within", "between"] = "any") -> Tensor:
-    """For each image of a batch another one to mix with: domain (n,) -> index (n,), an image may be picked twice.
-
-    ``across``: from any domain, within its own, or from another one. ValueError where there is no other domain.
-    """
-    same = (domain[:, None] == domain).cpu()
-    allowed = {"any": torch.ones_like(same), "within": same, "between": ~same}[across]
-    if not allowed.any(1).all():
-        raise ValueError(f"all {len(domain)} images come from one domain: mixing between domains needs two")
-    return torch.multinomial(allowed.float(), 1, generator=generator).squeeze(1).to(domain.device)
-
-
-def mixup(values: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
-    """lam * values + (1 - lam) * values[partner], for images (n, C, H, W) or class probabilities (n, k) alike.
-
-    partner (n,) positions, lam (n,) in [0, 1]; lam = 1 is the identity. Source: Zhang et al. 2018.
-    Chapter: data_augmentation.
-    """
-    lam = lam.to(values).reshape(-1, *[1] * (values.ndim - 1))
-    return torch.lerp(values[partner], values, lam)
-
-
-def mix_style(x: Tensor, permutation: Tensor, lam: Tensor) -> Tensor:
-    """Give each feature map the mean and spread between its own and another image's: x (n, C, H, W) -> the same shape.
-
-    Per image and channel: (x - m) / s * (lam * s + (1 - lam) * s') + lam * m + (1 - lam) * m', with m', s' of
-    x[permutation] and lam (n,); lam = 1 is the identity. Convention: s is the root of the unbiased variance + 1e-6, and
-    no gradient flows through m and s. Source: Zhou et al. 2021. Chapter: data_augmentation.
-    """
-    mean = x.detach().mean((2, 3), keepdim=True)
-    square = (x.detach() - mean).square().sum((2, 3), keepdim=True)
-    deviation = (square / (x[0, 0].numel() - 1) + 1e-6).sqrt()
-    lam = lam.to(x)[:, None, None, None]
-    new_mean, new_deviation = (torch.lerp(old[permutation], old, lam) for old in (mean, deviation))
-    return torch.addcmul(new_mean, x - mean, new_deviation / deviation)
-
-
-class MixStyle(nn.Module):
-    """`mix_style` as a layer, at training time only, in a share ``probability`` of the batches; lam from Beta(alpha).
-
-    Draws from torch's global generator, which `training.fit` seeds: a layer cannot be handed one.
-    """
-
-    def __init__(self, probability: float = 0.5, alpha: float = 0.1):
-        super().__init__()
-        self.probability, self.alpha = probability, alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        generator = torch.default_generator
-        if not self.training or float(torch.rand((), generator=generator)) >= self.probability:
-            return x
-        permutation = torch.randperm(len(x), generator=generator).to(x.device)
-        return mix_style(x, permutation, draw_beta(self.alpha, len(x), generator))
-
-
-class StyleMixing(ERM):
-    """ERM with `MixStyle` behind the first two blocks of a `SmallCNN`; hospitals mix. Source: Zhou et al. 2021."""
-
-    def __init__(
-        self,
-        featurizer: SmallCNN,
-        classifier: nn.Module,
-        n_domains: int = 1,
-        *,
-        probability: float = 0.5,
-        alpha: float = 0.1,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
-    ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
-        layers = []
-        for layer in featurizer.layers:
-            layers += [MixStyle(probability, alpha), layer] if isinstance(layer, nn.MaxPool2d) else [layer]
-        featurizer.layers = nn.Sequential(*layers)
-
-
-class Mixup(ERM):
-    """ERM on mixed pairs of images and their mixed labels, lam from Beta(alpha, alpha). Source: Zhang et al. 2018.
-
-    ``across`` as in `partners`: "between" mixes only images of different hospitals.
-    """
-
-    def __init__(
-        self,
-        featurizer: nn.Module,
-        classifier: nn.Module,
-        n_domains: int = 1,
-        *,
-        alpha: float = 0.2,
-        across: Literal["any", "within", "between"] = "any",
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
-    ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
-        self.alpha, self.across = alpha, across
-
-    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x, y, domain = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        partner = partners(domain, torch.default_generator, self.across)
-        lam = draw_beta(self.alpha, len(x), torch.default_generator)
-        logits = self.predict(mixup(x, partner, lam))
-        target = mixup(F.one_hot(y, logits.shape[1]).to(logits), partner, lam)
-        loss = F.cross_entropy(logits, target)
-        return loss, {"loss": loss.item()}
-
-
-class AmplitudeMix(ERM):
-    """ERM on images whose amplitudes are mixed across the hospitals of a step: FACT (Xu et al. 2021), no teacher."""
-
-    def __init__(
-        self,
-        featurizer: nn.Module,
-        classifier: nn.Module,
-        n_domains: int = 1,
-        *,
-        strength: float = 1.0,
-        window: float = 1.0,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
-    ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
-        self.strength, self.window = strength, window
-
-    def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x = torch.cat([batch.x for batch in batches])
-        logits = self.predict(amplitude_jitter(x, torch.default_generator, self.strength, self.window))
-        loss = F.cross_entropy(logits, torch.cat([batch.y for batch in batches]))
-        return loss, {"loss": loss.item()}
 
 
 class AugMix(ERM):
