@@ -27,6 +27,7 @@ LINKS = (
     "[Open in Colab](https://colab.research.google.com/github/{slug}/blob/main/chapters/{chapter}.ipynb) · "
     "[Download this notebook](https://github.com/{slug}/raw/main/chapters/{chapter}.ipynb)"
 )
+LINE_LENGTH = 84  # that of chapters/ruff.toml
 SETUP = """\
 # @title Set-up: run this cell first
 import importlib.util
@@ -38,7 +39,7 @@ if importlib.util.find_spec("medgen_utils") is None:
 
 from medgen_utils.setup import setup
 
-ctx = setup("{chapter}"{data})"""
+{call}"""
 
 
 class Address(NamedTuple):
@@ -88,7 +89,11 @@ def stamp_text(text: str, old: Address, new: Address) -> str:
 def setup_source(chapter: str, data: list[str], address: Address) -> str:
     """The set-up cell of a chapter that needs the named data sets."""
     names = ", ".join(f'"{name}"' for name in data) + ("," if len(data) == 1 else "")
-    return SETUP.format(**address._asdict(), chapter=chapter, data=f", data=({names})" if data else "")
+    arguments = f'"{chapter}"' + (f", data=({names})" if data else "")
+    call = f"ctx = setup({arguments})"
+    if len(call) > LINE_LENGTH:
+        call = f"ctx = setup(\n    {arguments}\n)"
+    return SETUP.format(**address._asdict(), call=call)
 
 
 def links_line(chapter: str, address: Address) -> str:
