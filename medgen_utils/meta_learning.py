@@ -170,8 +170,8 @@ class MLDG(_LookAhead):
         if n_domains < 2:
             raise ValueError(f"{n_domains} training domain: rehearsal holds one out, so train on two or more")
         order = self._order(n_domains)
-        n_test = min(self.n_virtual_test, n_domains - 1)
-        return sorted(order[n_test:]), sorted(order[:n_test])
+        n_train = max(1, n_domains - self.n_virtual_test)
+        return sorted(order[:n_train]), sorted(order[n_train:])
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         """One step of the outer optimiser; logs F + beta * G as the loss."""
@@ -218,8 +218,8 @@ class Fish(_LookAhead):
     each, to w~. The mean gradient met on the way, (w - w~) / (inner_learning_rate * domains), goes to the optimiser:
     SGD with learning rate step * inner_learning_rate * domains makes of it the source's w + step * (w~ - w), AdamW a
     step in the same direction at the pace of its schedule, which ERM shares. To first order in the inner learning rate
-    it rewards domains whose gradients agree. With one domain it is ERM. Source: Shi et al. 2022.
-    Chapter: meta_learning.
+    it rewards domains whose gradients agree. With one domain it is ERM, with two half of first-order MLDG's gradient.
+    Source: Shi et al. 2022. Chapter: meta_learning.
     """
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:

@@ -132,6 +132,21 @@ class TestMetaGradient:
         assert all(torch.equal(gradients[name], expected[name]) for name in params)
         assert all(torch.equal(params[name], before[name]) for name in params)
 
+    def test_over_both_splits_first_order_keeps_half_of_the_reward_for_agreement(self):
+        network, params, f, g = small_problem()
+
+        def reward(step, first_order):
+            """What the look-ahead adds to the gradient, summed over the two ways to hold one domain out."""
+            total = {name: torch.zeros_like(p) for name, p in params.items()}
+            for sign, inner in ((1, step), (-1, 0.0)):
+                for train, test in ((f, g), (g, f)):
+                    settings = {"inner_learning_rate": inner, "beta": 1.0, "first_order": first_order}
+                    _, gradients = meta_gradient(loss_of(network), params, train, test, **settings)
+                    total = {name: value + sign * gradients[name] for name, value in total.items()}
+            return torch.cat([value.flatten() for value in total.values()]) / step
+
+        torch.testing.assert_close(reward(1e-4, True), reward(1e-4, False) / 2, rtol=1e-2, atol=1e-5)
+
     def test_a_loss_of_its_own_judges_the_look_ahead(self):
         params = {"w": torch.tensor(3.0)}
         value, gradients = meta_gradient(
@@ -376,6 +391,13 @@ class TestFish:
         model.optimizer = torch.optim.SGD(model.parameters(), lr=step * 0.2 * 3)
         model.update(batches)
         torch.testing.assert_close(weights(model), start + step * (weights(walker) - start))
+
+    def test_two_domains_give_half_of_the_gradient_of_first_order_mldg(self):
+        fish, mldg, batches = make(Fish), make(MLDG, beta=1.0, first_order=True), draw_batches((6, 6))
+        fish.update(batches)
+        mldg.update(batches)
+        for a, b in zip(fish.parameters(), mldg.parameters(), strict=True):
+            torch.testing.assert_close(2 * a.grad, b.grad)
 
     def test_without_inner_steps_it_is_the_step_of_erm(self):
         torch.manual_seed(0)
