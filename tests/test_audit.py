@@ -377,6 +377,7 @@ def test_other_encodings_separators_and_words_are_read_when_told(csv, tmp_path):
         (lambda f: f.iloc[:0], "no rows"),
         (lambda f: f.assign(prob_1=2.0), "sum to one"),
         (lambda f: f.assign(y=1), "one class"),
+        (lambda f: f.assign(split=np.where(f["domain"] == "home", "validation", "test")), "splits"),
         (lambda f: pd.concat([f, f.assign(algorithm="b", run="s").iloc[2:]]), "same images"),
     ],
 )
