@@ -107,6 +107,7 @@ def render(report: dict) -> str:
         _how(report),
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+    head += '<link rel="icon" href="data:,">'  # or a browser asks the server for one
     title = f"<title>{escape(report['title'])}</title><style>{STYLE}</style>"
     return (
         f'<!doctype html><html lang="en"><head>{head}{title}</head><body><main>{"".join(parts)}</main></body></html>\n'
