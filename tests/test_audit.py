@@ -195,6 +195,8 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
+        if (tag, dict(attributes)) == ("link", {"rel": "icon", "href": "data:,"}):
+            return  # the empty icon, which keeps a browser from asking for one
         self.tags.add(tag)
         self.loads += [value for name, value in attributes if name in ("src", "xlink:href", "srcset", "data")]
         if tag not in self.void:
