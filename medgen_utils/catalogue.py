@@ -17,7 +17,7 @@ class DatasetInfo:
     warnings: tuple[str, ...] = ()
 
 
-_MEDMNIST = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01795-2"
+_MEDMNIST = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
 _MEDMNIST_DATA = "doi:10.5281/zenodo.10519652"
 
 DATASETS: dict[str, DatasetInfo] = {
