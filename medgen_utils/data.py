@@ -209,7 +209,7 @@ def from_medmnist(
         INFO[flag]["python_class"],
         "doi:10.5281/zenodo.10519652",
         INFO[flag]["license"],
-        "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01795-2",
+        "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8",
         ("No patient ids: a split may leak patients.",),
     )
     class_names = tuple(labels[key] for key in sorted(labels, key=int))
