@@ -110,7 +110,7 @@ def test_neutral_acquisition_is_the_identity(channels):
         ({"contrast": 0.5}, lambda x: 0.25 + x / 2),
         ({"polarity": -1}, lambda x: 1 - x),
     ],
-    ids=str,
+    ids=["half the gain", "three times the gain", "gamma", "contrast", "polarity"],
 )
 def test_an_acquisition_parameter_does_what_its_name_says(change, expected):
     tissue = np.random.default_rng(0).random((3, 20, 20), np.float32)
