@@ -17,8 +17,8 @@ class DatasetInfo:
     warnings: tuple[str, ...] = ()
 
 
-_MEDMNIST = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
-_MEDMNIST_DATA = "doi:10.5281/zenodo.10519652"
+MEDMNIST = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
+MEDMNIST_DATA = "doi:10.5281/zenodo.10519652"
 
 DATASETS: dict[str, DatasetInfo] = {
     info.name: info
@@ -34,9 +34,9 @@ DATASETS: dict[str, DatasetInfo] = {
         DatasetInfo(
             "breast-ultrasound",
             "Breast ultrasound of four scanners: BreastMNIST and BUS-BRA",
-            f"{_MEDMNIST_DATA} (BreastMNIST), doi:10.5281/zenodo.8231412 (BUS-BRA)",
+            f"{MEDMNIST_DATA} (BreastMNIST), doi:10.5281/zenodo.8231412 (BUS-BRA)",
             "CC BY 4.0 (BreastMNIST); permissive, must cite Gomez-Flores et al. (BUS-BRA)",
-            f"{_MEDMNIST}; Al-Dhabyani et al. 2020, Dataset of breast ultrasound images, Data in Brief 28:104863, "
+            f"{MEDMNIST}; Al-Dhabyani et al. 2020, Dataset of breast ultrasound images, Data in Brief 28:104863, "
             "doi:10.1016/j.dib.2019.104863; Gomez-Flores et al. 2024, BUS-BRA, Medical Physics 51:3110-3123, "
             "doi:10.1002/mp.16812",
             (
@@ -65,9 +65,9 @@ DATASETS: dict[str, DatasetInfo] = {
         DatasetInfo(
             "pneumonia",
             "Chest X-rays of children: PneumoniaMNIST",
-            _MEDMNIST_DATA,
+            MEDMNIST_DATA,
             "CC BY 4.0",
-            f"{_MEDMNIST}; Kermany et al. 2018, Cell 172:1122-1131, doi:10.1016/j.cell.2018.02.010",
+            f"{MEDMNIST}; Kermany et al. 2018, Cell 172:1122-1131, doi:10.1016/j.cell.2018.02.010",
             (
                 "No patient ids: a split may leak patients.",
                 "The publisher's test set has another class balance than its training set; here the three are pooled. "
@@ -77,9 +77,9 @@ DATASETS: dict[str, DatasetInfo] = {
         DatasetInfo(
             "organ-views",
             "Eleven organs in axial, coronal and sagittal views: OrganAMNIST, OrganCMNIST, OrganSMNIST",
-            _MEDMNIST_DATA,
+            MEDMNIST_DATA,
             "CC BY 4.0",
-            f"{_MEDMNIST}; Bilic et al. 2023, LiTS, Medical Image Analysis 84:102680, doi:10.1016/j.media.2022.102680",
+            f"{MEDMNIST}; Bilic et al. 2023, LiTS, Medical Image Analysis 84:102680, doi:10.1016/j.media.2022.102680",
             (
                 "The three views cut the same CT scans: patients overlap across domains, so a view left out is a new "
                 "view, not new patients. No patient ids are given.",
@@ -88,9 +88,9 @@ DATASETS: dict[str, DatasetInfo] = {
         DatasetInfo(
             "colon-centres",
             "Nine tissues of the colon from two centres: PathMNIST",
-            _MEDMNIST_DATA,
+            MEDMNIST_DATA,
             "CC BY 4.0",
-            f"{_MEDMNIST}; Kather et al. 2019, PLoS Medicine 16:e1002730, doi:10.1371/journal.pmed.1002730",
+            f"{MEDMNIST}; Kather et al. 2019, PLoS Medicine 16:e1002730, doi:10.1371/journal.pmed.1002730",
             ("No slide or patient ids: a split inside a centre may leak patients.",),
         ),
     )

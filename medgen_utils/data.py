@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from . import publishers
-from .catalogue import DATASETS, DatasetInfo
+from .catalogue import DATASETS, MEDMNIST, MEDMNIST_DATA, DatasetInfo
 from .domains import Batch, DomainDataset, leave_one_domain_out, split
 from .download import DataCorrupt, DataUnavailable, search
 from .folder import from_folder
@@ -207,9 +207,9 @@ def from_medmnist(
     info = DatasetInfo(
         flag,
         INFO[flag]["python_class"],
-        "doi:10.5281/zenodo.10519652",
+        MEDMNIST_DATA,
         INFO[flag]["license"],
-        "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8",
+        MEDMNIST,
         ("No patient ids: a split may leak patients.",),
     )
     class_names = tuple(labels[key] for key in sorted(labels, key=int))
