@@ -70,13 +70,12 @@ def predictions_frame(
     seed: int,
     protocol: str,
     split: str = "test",
-    index: Sequence[int] | None = None,
     batch_size: int = 512,
 ) -> pd.DataFrame:
     """The tidy frame of one run on one data set, a row per image, in the order of the data set.
 
-    algorithm: anything with ``predict(x) -> logits (n, k)``; a module is put in evaluation mode and back. ``index``
-    numbers the images: their position in the data set as it was loaded, unless given.
+    algorithm: anything with ``predict(x) -> logits (n, k)``; a module is put in evaluation mode and back.
+    ``index`` numbers the images by their position in the data set as it was loaded, which subsets keep.
     ``group`` is "domain/patient", or "domain/image index" where the patient is unknown, so that patients of two
     hospitals never collide; ``run`` is "protocol/name/seed".
     """
@@ -92,7 +91,7 @@ def predictions_frame(
         if training:
             algorithm.train()
     prob = logits.double().softmax(1).numpy()
-    index = dataset.index.numpy() if index is None else np.asarray(index, np.int64)
+    index = dataset.index.numpy()
     domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
     group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]
     columns = {
