@@ -11,10 +11,10 @@ endif
 BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test lab serve execute lint format stamp clean site
+.PHONY: help sweep book test lab serve execute lint format stamp teach clean site results claims explorer colab zip audit-site
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 book: site ## Build the site into _build/html
 	@echo
@@ -37,20 +37,50 @@ serve: site ## Build the site and serve it on http://localhost:8000 (PORT=...)
 	@echo "http://localhost:$(PORT)  (Ctrl-C stops)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+zip: site ## Pack the site into _build/medgen-book-VERSION.zip, to be read without a network
+	$(BIN)/python tools/site_zip.py
+
+audit-site: .venv/book ## Measure the built chapter pages with Lighthouse (needs a browser and npm; run nothing beside it)
+	$(BIN)/python tools/lighthouse.py
+
 execute: .venv/dev ## Run the notebooks in full mode and store their outputs (one only: NOTEBOOK=chapters/x.ipynb)
 	MEDGEN_MODE=full MEDGEN_STATIC=1 $(BIN)/python tools/execute.py $(NOTEBOOK)
+	$(BIN)/python tools/results.py
+
+sweep: .venv/dev ## Run every method on every problem for the scoreboard (MEDGEN_MODE=full: hours; goes on where it was)
+	$(BIN)/python tools/sweep.py
+
+explorer: .venv/book ## Train the two networks of the explorer and write all its page needs
+	$(BIN)/python tools/export_explorer.py
+
+colab: .venv-colab/ready ## Run every chapter, fast mode, with the versions that Colab has (one: NOTEBOOK=...)
+	.venv-colab/bin/python tools/colab.py $(NOTEBOOK)
 
 lint: .venv/dev ## Check format, code and stamped addresses
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python tools/stamp.py --check
+	$(BIN)/python tools/derive.py --check
+	$(BIN)/python tools/results.py --check
+	$(BIN)/python tools/claims.py --check
 
 format: .venv/dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-stamp: .venv/book ## Write the address and version of pyproject.toml into every file that shows them
+stamp: .venv/book ## Write address, version, quizzes and exercise stubs into every file that shows them
 	$(BIN)/python tools/stamp.py
+	$(BIN)/python tools/derive.py
+
+teach: .venv/dev ## Write student notebooks, solutions, slides, handouts and quizzes into _build/teach
+	$(BIN)/python tools/teach.py
+
+results: .venv/book ## Write the numbers of the chapters' outputs into chapters/results, and then the claims
+	$(BIN)/python tools/results.py
+	$(BIN)/python tools/claims.py
+
+claims: .venv/book ## Write the page of claims from chapters/claims.yml and chapters/results
+	$(BIN)/python tools/claims.py
 
 clean: ## Delete what was built (the environment too: rm -rf .venv)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis
@@ -75,4 +105,13 @@ clean: ## Delete what was built (the environment too: rm -rf .venv)
 
 .venv/lab: .venv/book
 	$(BIN)/python -m pip install -q jupyterlab -c constraints.txt
+	@touch $@
+
+# Colab's Python where it is on the PATH, else the one of PYTHON.
+COLAB_PYTHON ?= python$(shell sed -n 's/^. python==//p' tools/colab_versions.txt)
+.venv-colab/ready: tools/colab_versions.txt
+	rm -rf .venv-colab
+	if $(COLAB_PYTHON) --version >/dev/null 2>&1; then $(COLAB_PYTHON) -m venv .venv-colab; \
+		else echo "$(COLAB_PYTHON) is not here: using $(PYTHON)"; $(PYTHON) -m venv .venv-colab; fi
+	.venv-colab/bin/python -m pip install -q -r tools/colab_versions.txt nbclient
 	@touch $@

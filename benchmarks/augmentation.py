@@ -5,14 +5,15 @@
 CPU, wall time, one thread unless --threads is given (a data loader's workers grow with the cores too, so one core
 against one core is the fair comparison); run it on an idle machine. A row is one operation with the same ranges in all
 libraries; torchvision works as in a data loader, one image after another, then a stack. The libraries take turns, the
-best time of each counts. "-": the library has no such operation. Macenko's method is compared with torchstain's. The
-rows "part of it" show what `intensity_jitter` is made of: the time of a power or of a million Gaussian draws is the
-same in every library, and batching cannot save it.
+best time of each counts. "-": the library has no such operation. Macenko's method, which torchvision does not have, is
+compared with torchstain's. The rows "part of it" show what `intensity_jitter` is made of: a power or a million random
+draws are arithmetic that batching cannot save, so alone they gain least.
 
-Seen on an idle machine (2026-11), aim: not slower than kornia, 5 times torchvision. No row was slower than kornia. One
-thread: every function at least 13 times torchvision at 28 pixels; at 64 pixels `intensity_jitter` 4.3 times (3.8 with
-blur and noise) and `augmix` 3.4 times MISS the aim, the others are above 8. With two threads, which torchvision's
-single images cannot use, all are above 5; that is no fair pass.
+Seen in ten runs on a busy machine (2026-11, one thread), aim: not slower than kornia, 5 times torchvision. No function
+was slower than kornia (lowest 1.2 times, the blur). Times torchvision, lowest and median run: at 28 pixels all above
+15; at 64 pixels `intensity_jitter` 6.2 and 8 (5.2 and 6 with blur and noise), `augmix` 5.7 and 7, `to_grey` 6.4 and 8,
+`standardize_per_image` 4.5 and 8, `colour_jitter` 45 and 49. `stain_normalize` is 2.7 to 5 times as fast as torchstain
+at 64 pixels (median 4.5; half of the time goes into percentiles), above 10 times at 28.
 """
 
 from __future__ import annotations

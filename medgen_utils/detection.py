@@ -9,13 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.spatial.distance import pdist, squareform
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
+
+# SciPy's statistics and scikit-learn take a second to import, so each test imports what it needs.
 
 
 class ShiftTest(NamedTuple):
@@ -36,6 +32,8 @@ def mmd_two_sample_test(
     1 / (1 + n_permutations). Memory grows with (n + m)^2: a few hundred images a side are enough.
     ValueError where a sample is too small or shapes differ. Source: Gretton et al. 2012. Chapter: domain_shift.
     """
+    from scipy.spatial.distance import pdist, squareform
+
     a, b = _rows(a, b)
     squared = squareform(pdist(np.concatenate([a, b]), "sqeuclidean"))
     median = np.median(squared[np.triu_indices(len(squared), 1)])
@@ -54,6 +52,8 @@ def black_box_shift_detection(source_prob: np.ndarray, target_prob: np.ndarray) 
     tested. Statistic: the largest distance between the cumulative distributions, in [0, 1].
     Source: Lipton, Wang & Smola 2018; Rabanser, Guennemann & Lipton 2019. Chapter: domain_shift.
     """
+    from scipy import stats
+
     source_prob, target_prob = _rows(source_prob, target_prob)
     classes = [1] if source_prob.shape[1] == 2 else range(source_prob.shape[1])
     tests = [stats.ks_2samp(source_prob[:, label], target_prob[:, label]) for label in classes]
@@ -67,6 +67,8 @@ def predicted_label_test(source_predicted: np.ndarray, target_predicted: np.ndar
     source_predicted (n,), target_predicted (m,): class numbers (or true labels, to compare prevalences).
     Statistic: chi-square, >= 0; 0 with p = 1 where only one class occurs. Chapter: domain_shift.
     """
+    from scipy import stats
+
     k = int(max(source_predicted.max(), target_predicted.max())) + 1
     table = np.stack([np.bincount(values, minlength=k) for values in (source_predicted, target_predicted)])
     table = table[:, table.sum(axis=0) > 0]
@@ -84,6 +86,12 @@ def domain_classifier_test(a: np.ndarray | Tensor, b: np.ndarray | Tensor, seed:
     p-value: one-sided Mann-Whitney test on the held-out scores. Source: Lopez-Paz & Oquab 2017 (with accuracy).
     Chapter: domain_shift.
     """
+    from scipy import stats
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     a, b = _rows(a, b, smallest=4)
     rng = np.random.default_rng(seed)
     a, b = a[rng.permutation(len(a))], b[rng.permutation(len(b))]

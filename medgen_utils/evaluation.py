@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
 from medgen_utils.data import DomainDataset
+from medgen_utils.inference import in_batches
 from medgen_utils.intervals import (
     Interval,
     SignFlip,
@@ -79,18 +79,7 @@ def predictions_frame(
     ``group`` is "domain/patient", or "domain/image index" where the patient is unknown, so that patients of two
     hospitals never collide; ``run`` is "protocol/name/seed".
     """
-    training = getattr(algorithm, "training", False)
-    parameters = iter(algorithm.parameters() if isinstance(algorithm, torch.nn.Module) else ())
-    device = next(parameters, dataset.x).device
-    if training:
-        algorithm.eval()
-    try:
-        with torch.no_grad():
-            logits = torch.cat([algorithm.predict(x.to(device)).cpu() for x in dataset.x.split(batch_size)])
-    finally:
-        if training:
-            algorithm.train()
-    prob = logits.double().softmax(1).numpy()
+    prob = in_batches(algorithm, algorithm.predict, dataset.x, batch_size).double().softmax(1).numpy()
     index = dataset.index.numpy()
     domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
     group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]

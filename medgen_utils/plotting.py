@@ -6,8 +6,9 @@ and notebooks are read on both.
 
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -155,4 +156,43 @@ def matrix_plot(
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     figure.colorbar(image, ax=axis, label=label, fraction=0.05, pad=0.02)
+    return axis
+
+
+def hundredths(value: float) -> str:
+    """A difference in hundredths with its sign; "0" where it rounds to nothing."""
+    return f"{100 * value:+.0f}" if abs(value) >= 0.005 else "0"
+
+
+def difference_grid(
+    values: pd.DataFrame,
+    size: tuple[float, float],
+    framed: pd.DataFrame | None = None,
+    note: Callable[[str, str], str] | None = None,
+    gap_after: int | None = None,
+    reach: float = 0.25,
+) -> Axes:
+    """Differences as coloured cells in `hundredths`, blue above and red below zero, full colour at ``reach``.
+
+    values: a frame, its index and columns are the labels; NaN leaves a cell empty. framed: a frame of flags, cells to
+    draw a frame around. note(row, column): small print under a number. gap_after: columns before a gap.
+    """
+    _, axis = plt.subplots(figsize=size)
+    axis.imshow(values.to_numpy(float), cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
+    for (i, row), (j, column) in itertools.product(enumerate(values.index), enumerate(values.columns)):
+        value = values.loc[row, column]
+        if np.isnan(value):
+            continue
+        style = {"ha": "center", "va": "center", "color": "white" if abs(value) > 0.65 * reach else "black"}
+        axis.text(j, i - (0.15 if note else 0), hundredths(value), fontsize=12 if note else 8, **style)
+        if note:
+            axis.text(j, i + 0.24, note(row, column), fontsize=7, **style)
+        if framed is not None and framed.loc[row, column]:
+            axis.add_patch(plt.Rectangle((j - 0.46, i - 0.43), 0.92, 0.86, fill=False, linewidth=1.3))
+    if gap_after:
+        axis.axvline(gap_after - 0.5, color=PAPER, linewidth=6, zorder=0.5)
+    axis.set_xticks(range(values.shape[1]), values.columns, fontsize=8)
+    axis.set_yticks(range(len(values)), values.index, fontsize=9)
+    axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axis.spines[:].set_visible(False)
     return axis

@@ -11,11 +11,9 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,6 +33,9 @@ from medgen_utils.pretext import (
     update_momentum,
 )  # fmt: skip
 from medgen_utils.training import ERM, Augmentation, SmallCNN, fit
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 __all__ = [
     "BYOL", "MAE", "JiGen", "RotNet", "SimCLR", "byol_loss", "fine_tune", "from_patches", "jigsaw_batch",
@@ -65,6 +66,10 @@ class SimCLR(ERM):
         super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
         self.augment, self.temperature = augment, temperature
         self.projector = _two_layers(classifier.in_features, n_projected)
+        self.add_modules(n_projected)
+
+    def add_modules(self, n_projected: int) -> None:
+        """Make what a method trains beside featurizer and projector; `SimCLR` has nothing more."""
 
     def views(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
         """Two independent augmentations of the images of all domains; draws from torch's global generator."""
@@ -81,27 +86,14 @@ class BYOL(SimCLR):
     """Pre-training without negatives: predict what a slowly moving copy makes of the other view. Grill et al. 2020.
 
     The copy's momentum rises from ``momentum`` to 1 along a half cosine; the paper's 0.996 is for very long runs.
+    There is no ``temperature`` in its loss.
     """
 
     momentum = 0.98
 
-    def __init__(
-        self,
-        featurizer: nn.Module,
-        classifier: nn.Linear,
-        n_domains: int = 1,
-        *,
-        augment: Augmentation = random_crop,
-        n_projected: int = 64,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
-    ):
-        super().__init__(
-            featurizer, classifier, n_domains,
-            augment=augment, n_projected=n_projected, learning_rate=learning_rate, weight_decay=weight_decay,
-        )  # fmt: skip
+    def add_modules(self, n_projected: int) -> None:
         self.predictor = _two_layers(n_projected, n_projected)
-        self.target = copy.deepcopy(nn.Sequential(featurizer, self.projector)).requires_grad_(False)
+        self.target = copy.deepcopy(nn.Sequential(self.featurizer, self.projector)).requires_grad_(False)
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
         view_a, view_b = self.views(batches)
@@ -229,7 +221,7 @@ def fine_tune(
     seed: int = 0,
     augment: Augmentation | None = None,
     batch_size: int = 48,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
 ) -> ERM:
     """Plain ERM on labelled images that starts from a copy of the pre-trained featurizer, with a new linear head."""
     with torch.random.fork_rng():
@@ -246,6 +238,10 @@ def linear_probe(z: Tensor, labels: Tensor, strength: float = 1.0) -> Pipeline:
 
     Standardised features, logistic regression with the L2 penalty 1 / (2 * strength). Chapter: self_supervision.
     """
+    from sklearn.linear_model import LogisticRegression  # a second, so only where it is needed
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
     return probe.fit(z.numpy(), labels.numpy())
 

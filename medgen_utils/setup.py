@@ -29,6 +29,13 @@ def show_progress() -> bool:
     return not is_static() and "PYTEST_CURRENT_TEST" not in os.environ
 
 
+def training_device() -> str:
+    """Where training runs unless one says otherwise: "cuda" where there is a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 @dataclass(frozen=True)
 class Context:
     """How this run of a chapter is done. ``pick(fast, full)`` chooses a value by mode."""
@@ -65,7 +72,7 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
 
     from medgen_utils.data import find
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = training_device()
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}
     full = mode() == "full"
     context = Context(

@@ -20,6 +20,7 @@ from medgen_utils.detection import (
     mmd_two_sample_test,
     predicted_label_test,
 )
+from medgen_utils.intervals import holm
 
 __all__ = [
     "CORRUPTIONS",
@@ -219,7 +220,7 @@ def _examine(source: Outputs, target: Outputs, seed: int, level: float) -> tuple
         p_value = min([1.0, *(len(within) * test.p_value for test in within)])
         tests["outputs within a class"] = ShiftTest(max(test.statistic for test in within), p_value)
     evidence = pd.DataFrame([(name, *test) for name, test in tests.items()], columns=["test", "statistic", "p_value"])
-    evidence["adjusted"] = _holm(evidence["p_value"].to_numpy())
+    evidence["adjusted"] = holm(evidence["p_value"].to_numpy())
     alarm = dict(zip(evidence["test"], evidence["adjusted"] < level, strict=True))
     if not any(alarm.values()):
         verdict = "no shift seen"
@@ -242,10 +243,3 @@ def _positions_with_shares(y: np.ndarray, shares: np.ndarray, rng: np.random.Gen
     sizes = np.minimum(np.round(total * shares).astype(int), counts)
     picked = [rng.choice(np.flatnonzero(y == label), n, replace=False) for label, n in enumerate(sizes)]
     return np.sort(np.concatenate(picked))
-
-
-def _holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction of p-values (m,), in the order given (Holm 1979)."""
-    order = np.argsort(p_values)
-    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
-    return np.minimum(1, np.maximum.accumulate(scaled))[np.argsort(order)]

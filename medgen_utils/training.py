@@ -20,12 +20,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import resnet18
 from tqdm.auto import tqdm
 
 from medgen_utils.data import Batch, DomainDataset
 from medgen_utils.evaluation import auroc
-from medgen_utils.setup import show_progress
+from medgen_utils.inference import in_batches
+from medgen_utils.setup import show_progress, training_device
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -75,6 +75,8 @@ class SmallResNet(nn.Module):
     n_features = 512
 
     def __init__(self, channels: int):
+        from torchvision.models import resnet18  # two seconds, so only where it is needed
+
         super().__init__()
         self.network = resnet18(weights=None)
         self.network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
@@ -217,7 +219,7 @@ def fit(
     validation: DomainDataset | None = None,
     evaluate_every: int = 0,
     seed: int = 0,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
     progress: bool = False,
 ) -> Fit:
     """Train for a fixed number of steps on one batch a domain; the test domain is no argument, so it is never seen.
@@ -225,6 +227,7 @@ def fit(
     ``augment(x, generator)`` acts on each domain's batch. With ``evaluate_every`` > 0 the ``validation`` images, of
     the training domains, are scored (AUROC and loss for each domain) and the weights are kept at those steps.
     Schedule: one cycle up to the algorithm's learning rate and down to nearly zero (Smith & Topin 2019).
+    ``device`` is the GPU where there is one, unless you say otherwise; afterwards the algorithm is back where it was.
     The algorithm is trained in place and left in evaluation mode. ValueError where there is nothing to train on.
     """
     if steps < 1 or len(train) == 0:
@@ -232,7 +235,10 @@ def fit(
     if evaluate_every and validation is None:
         raise ValueError(f"evaluate_every={evaluate_every} needs validation images: pass validation=")
     generator = torch.Generator().manual_seed(seed)
+    home, device = next(algorithm.parameters()).device, device or training_device()
     algorithm.to(device, memory_format=torch.channels_last).train()
+    if algorithm.optimizer.state:  # trained before, perhaps elsewhere: what the optimiser remembers follows the weights
+        algorithm.optimizer.load_state_dict(algorithm.optimizer.state_dict())
     algorithm.total_steps = int(algorithm.step_count) + steps
     schedule = torch.optim.lr_scheduler.OneCycleLR(algorithm.optimizer, algorithm.learning_rate, total_steps=steps + 1)
     batches = draw_batches(train, batch_size, balanced, generator)
@@ -250,7 +256,7 @@ def fit(
             if evaluate_every and (step % evaluate_every == 0 or step == steps):
                 rows += _score(algorithm, validation, step)
                 checkpoints[step] = copy.deepcopy(algorithm.state_dict())
-    algorithm.eval()
+    algorithm.to(home).eval()
     return Fit(pd.DataFrame(rows), checkpoints, time.perf_counter() - start)
 
 
@@ -274,24 +280,14 @@ def _score(algorithm: ERM, dataset: DomainDataset, step: int) -> list[dict]:
     return rows
 
 
-@torch.no_grad()
-def _in_batches(algorithm: ERM, function: Callable[[Tensor], Tensor], x: Tensor, batch_size: int) -> Tensor:
-    """``function`` of all images in evaluation mode; the mode is put back afterwards."""
-    was_training, device = algorithm.training, next(algorithm.parameters()).device
-    algorithm.eval()
-    parts = [function(part.to(device).contiguous(memory_format=torch.channels_last)) for part in x.split(batch_size)]
-    algorithm.train(was_training)
-    return torch.cat(parts).cpu()
-
-
 def predict_probabilities(algorithm: ERM, x: Tensor, batch_size: int = 512) -> np.ndarray:
     """Class probabilities (N, k) of images x (N, C, H, W), in evaluation mode."""
-    return _in_batches(algorithm, lambda part: algorithm.predict(part).double().softmax(1), x, batch_size).numpy()
+    return in_batches(algorithm, algorithm.predict, x, batch_size).double().softmax(1).numpy()
 
 
 def extract_features(algorithm: ERM, x: Tensor, batch_size: int = 512) -> Tensor:
     """Features (N, d) of images x (N, C, H, W), in evaluation mode."""
-    return _in_batches(algorithm, algorithm.features, x, batch_size)
+    return in_batches(algorithm, algorithm.features, x, batch_size)
 
 
 def map_runs(function: Callable[..., Any], tasks: Sequence[tuple], n_jobs: int | None = None) -> list[Any]:
@@ -303,14 +299,14 @@ def map_runs(function: Callable[..., Any], tasks: Sequence[tuple], n_jobs: int |
     if n_jobs is None:
         n_jobs = 1 if torch.cuda.is_available() else joblib.cpu_count()
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
-        joblib.delayed(_with_one_thread)(function, task) for task in tasks
+        joblib.delayed(with_one_thread)(function, task) for task in tasks
     )
     with warnings.catch_warnings():  # joblib replaces a worker that has grown; the run it held is not lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         return list(tqdm(results, total=len(tasks), disable=not show_progress(), leave=False))
 
 
-def _with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
+def with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from medgen_utils import data_augmentation as A
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.data import Batch
-from medgen_utils.stain import REFERENCE
+from medgen_utils.stain import REFERENCE, _percentile_99
 from medgen_utils.training import ERM, build, fit
 
 ANY = {
@@ -139,6 +139,13 @@ def test_each_part_of_intensity_jitter_is_its_formula(part):
     torch.testing.assert_close(A.intensity_jitter(x, generator(), **only), expected[part], atol=1e-5, rtol=0)
 
 
+def test_gamma_is_a_power_from_black_to_white():
+    x = torch.cat([torch.zeros(1), torch.logspace(-8, 0, 783)]).view(1, 1, 28, 28).repeat(8, 1, 1, 1)
+    y = A.intensity_jitter(x, generator(), contrast=0, gain=0, brightness=0)
+    exponent = (0.4 * (2 * torch.rand(6, 8, generator=generator())[0] - 1)).exp().view(8, 1, 1, 1)
+    torch.testing.assert_close(y, x**exponent, atol=5e-5, rtol=1e-4)
+
+
 def test_black_stays_black_under_gamma_and_negative_values_do_no_harm():
     x = torch.tensor([-0.1, 0.0]).view(1, 1, 1, 2).repeat(8, 1, 2, 1)
     y = A.intensity_jitter(x, generator(), contrast=0, gain=0, brightness=0)
@@ -167,6 +174,19 @@ def test_noise_has_the_drawn_spread():
     y = A.intensity_jitter(x, generator(), gamma=0, contrast=0, gain=0, brightness=0, noise=0.05)
     drawn = 0.05 * torch.rand(6, 4, generator=generator())[5]
     torch.testing.assert_close((y - x).std((1, 2, 3)), drawn, rtol=0.06, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5, 9), (40, 1, 64, 64)])
+def test_normal_draws_are_normal_and_repeat(shape):
+    draws = A._normal(shape, generator(1))
+    assert draws.shape == shape and torch.equal(draws, A._normal(shape, generator(1)))
+    assert stats.kstest(draws.flatten().numpy(), "norm").pvalue > 0.01
+
+
+def test_neighbouring_normal_draws_are_independent():
+    draws = A._normal((4, 50_000), generator(2)).flatten().double()  # four neighbours come from one random word
+    for lag in (1, 2, 3, 4):
+        assert abs((draws[lag:] * draws[:-lag]).mean()) < 4 / math.sqrt(len(draws))
 
 
 def test_random_convolution_of_size_one_scales_a_grey_image():
@@ -218,6 +238,16 @@ def test_macenko_finds_the_stains_that_made_the_images():
     found = A.macenko(tissue(n=3, size=64))
     assert found.found.all()
     torch.testing.assert_close(found.colours, REFERENCE.colours.expand(3, -1, -1), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("counts", [(300, 300), (20, 137), (1, 0)])
+def test_percentile_is_the_nearest_rank_of_the_values_that_count(counts):
+    values = torch.rand(2, 3, 300, generator=generator())
+    for image, n in zip(values, counts, strict=True):
+        image[:, n:] = -torch.inf
+    for found, image, n in zip(_percentile_99(values, torch.tensor(counts)), values, counts, strict=True):
+        expected = np.percentile(image[:, :n], 99, axis=1, method="nearest") if n else np.zeros(3)
+        np.testing.assert_allclose(found, expected)
 
 
 @pytest.mark.parametrize("own_reference", [True, False])

@@ -258,7 +258,3 @@ def test_agreement_is_high_for_a_clear_shift_and_evidence_is_corrected():
 def test_diagnosis_needs_labels_of_the_source():
     with pytest.raises(ValueError, match="no labels"):
         shifts.diagnose(outputs(labelled=False), outputs(), seed=0)
-
-
-def test_holm_correction_by_hand():
-    np.testing.assert_allclose(shifts._holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])

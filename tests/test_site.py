@@ -30,7 +30,8 @@ FLAGS = (
 def toc_pages() -> list[str]:
     """The pages of _toc.yml, the home page first."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"], *(page["file"] for chapter in chapters for page in (chapter, *chapter.get("sections", [])))]
 
 
 PAGES = toc_pages()
@@ -52,7 +53,7 @@ def test_home_page_is_where_a_browser_looks():
 
 
 def test_no_page_is_built_that_is_not_in_the_toc():
-    built = {str(path.relative_to(SITE).with_suffix("")) for path in (SITE / "chapters").glob("*.html")}
+    built = {str(path.relative_to(SITE).with_suffix("")) for path in (SITE / "chapters").rglob("*.html")}
     assert built == set(PAGES)
 
 

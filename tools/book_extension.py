@@ -2,11 +2,28 @@
 
 MyST only knows the anchors of headings. Glossary terms and references have anchors too; here they are registered, so
 that ``glossary.md#term-domain`` works and ``-n`` reports a link to an anchor that does not exist. A term's anchor may
-also be written in lower case: ``#term-auroc`` is ``#term-AUROC``.
+also be written in lower case: ``#term-auroc`` is ``#term-AUROC``. A code cell of a notebook has the anchor
+``#cell-ID``, with its id in the file, so that a claim can point to the cell that examines it.
+What a page says about itself is in page_data.py, what is done to the written files in site_finish.py.
 Thebe (live cells through Binder) is off, yet its scripts would be on every page, and one of them twice, as an error.
 """
 
+import json
+from pathlib import Path
+
+import page_data
 from docutils import nodes
+
+
+def name_cells(app, doctree: nodes.document) -> None:
+    """Give every code cell of a notebook its anchor."""
+    path = Path(app.env.doc2path(app.env.docname))
+    if path.suffix != ".ipynb":
+        return
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for node in doctree.findall(nodes.container):
+        if node.get("nb_element") == "cell_code":
+            node["ids"].append(f"cell-{cells[node['cell_index']]['id']}")
 
 
 def register_anchors(app, doctree: nodes.document) -> None:
@@ -34,6 +51,9 @@ def drop_thebe(app, pagename: str, templatename: str, context: dict, doctree) ->
 
 
 def setup(app) -> dict[str, bool]:
+    app.connect("doctree-read", name_cells, priority=400)
     app.connect("doctree-read", register_anchors)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", page_data.complete_page, priority=901)
+    app.connect("build-finished", page_data.finish_site, priority=900)  # after the theme has written its colours
     return {"parallel_read_safe": True, "parallel_write_safe": True}

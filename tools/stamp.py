@@ -16,12 +16,19 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT_FILES = (
+    ".github/ISSUE_TEMPLATE/config.yml",
+    "CHANGELOG.md",
     "CITATION.cff",
+    "CONTRIBUTING.md",
     "README.md",
     "_config.yml",
     "_extra/404.html",
     "chapters/how_to_cite.md",
     "chapters/index.md",
+    "chapters/teaching/index.md",
+    "chapters/teaching/jose.md",
+    "chapters/teaching/plans_proof.md",
+    "chapters/teaching/syllabi.md",
 )
 LINKS = (
     "[Open in Colab](https://colab.research.google.com/github/{slug}/blob/main/chapters/{chapter}.ipynb) · "

@@ -1,0 +1,221 @@
+"""Colab, Codespaces and GitHub: the set-up cell, the list of versions, the forms and workflows."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import colab
+import colab_versions
+import pytest
+import stamp
+import yaml
+from IPython.core.inputtransformer2 import TransformerManager
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = [ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml" for name in ("problem", "idea")]
+UNTOUCHED = ("torch", "torchvision", "numpy", "ipython", "ipywidgets", "ipykernel")
+
+
+# -------------------------------------------------------------------------------------------------- the set-up cell
+
+
+class Shell:
+    """Notes what a cell asks pip for; "installed" from then on is what find_spec sees."""
+
+    def __init__(self, installed: bool):
+        self.installed, self.asked = installed, []
+
+    def run_line_magic(self, name: str, line: str, *_) -> None:
+        assert name == "pip"
+        self.asked.append(line)
+        self.installed = True
+
+    def run(self, source: str) -> None:
+        code = TransformerManager().transform_cell(source)
+        exec(compile(code, "set-up cell", "exec"), {"get_ipython": lambda: self})
+
+
+@pytest.fixture
+def cell() -> str:
+    return stamp.setup_source("feature_alignment", ["clinic"], stamp.Address("owner/name", "7.8.9"))
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell on a machine without the package."""
+    shell, real = Shell(installed=False), importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: real(name, *rest) if name != "medgen_utils" or shell.installed else None,
+    )
+    return shell
+
+
+def test_the_set_up_cell_installs_two_packages_once_and_without_dependencies(shell, cell):
+    shell.run(cell)
+    assert shell.asked == [
+        "install -q --no-deps https://github.com/owner/name/archive/refs/tags/v7.8.9.zip",
+        "install -q --no-deps medmnist",
+    ]
+    shell.run(cell)
+    assert len(shell.asked) == 2
+
+
+@pytest.mark.parametrize("package", UNTOUCHED)
+def test_the_set_up_cell_never_names_what_colab_brings(shell, cell, package):
+    shell.run(cell)
+    assert not any(re.search(rf"\b{package}\b", line) for line in shell.asked)
+
+
+def test_the_set_up_cell_prints_the_table(shell, cell, capsys):
+    shell.run(cell)
+    printed = capsys.readouterr().out
+    assert {"chapter", "mode", "device", "python", "torch", "numpy", "data: clinic"} <= {
+        line.split("  ")[0].strip() for line in printed.splitlines()
+    }
+
+
+def test_every_chapter_has_this_cell():
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        first = "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
+        before, _, after = stamp.SETUP.partition("{call}")
+        expected = before.format(**stamp.wanted()._asdict(), call="") + after
+        assert first.startswith(expected), path.stem
+
+
+# ------------------------------------------------------------------------------------------------ the run on Colab
+
+
+def test_a_local_archive_stands_in_for_the_tag_and_can_be_installed(tmp_path, cell):
+    package = colab.archive(tmp_path)
+    source = colab.stand_in(cell, package)
+    assert package.as_uri() in source and "https://github.com" not in source
+    with pytest.raises(ValueError, match="make stamp"):
+        colab.stand_in("setup()", package)
+    command = [sys.executable, "-c", "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())", package]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert {"checkout/pyproject.toml", "checkout/README.md", "checkout/medgen_utils/__init__.py"} <= set(names)
+
+
+def test_an_added_removed_or_replaced_package_is_seen():
+    before = {"a": "1", "b": "2", "torch": "2.11"}
+    assert colab.changed(before, before) == set()
+    assert colab.changed(before, {"a": "1", "torch": "2.12", "c": "3"}) == {"b", "c", "torch"}
+
+
+def test_the_list_names_all_that_the_package_imports_and_colab_brings():
+    text = (ROOT / "tools" / "colab_versions.txt").read_text(encoding="utf-8")
+    listed = {re.split("[=<]", line)[0] for line in text.splitlines() if line and not line.startswith("#")}
+    assert set(UNTOUCHED) <= listed
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    needed = re.findall(r'"([\w-]+)>=', project.partition("dependencies = [")[2].partition("]")[0])
+    assert set(needed) <= listed
+    assert "python" in colab_versions.published(text.replace("# python", "python"))
+
+
+# ------------------------------------------------------------------------------------------------ refreshing the list
+
+FREEZE = """\
+# Do not modify this file directly
+absl-py==1.4.0
+en-core-web-sm @ https://example.org/en_core_web_sm-3.6.0-py3-none-any.whl#sha256=83
+google-colab @ file:///colabtools/dist/google-colab-1.0.0.tar.gz
+ipykernel==6.17.1
+numpy==2.1.4
+scikit-learn==1.6.1
+torch @ https://download.pytorch.org/whl/cu128/torch-2.12.1%2Bcu128-cp313-cp313-manylinux_2_28_x86_64.whl#sha256=a8
+torchvision==0.27.1+cu128
+"""
+LIST = "# a comment\n# python==3.12\ntorch==2.11.0\nnumpy<2.2  # why\nscikit-learn==1.6.1\n"
+
+
+def test_versions_are_read_from_pins_and_from_wheels():
+    found = colab_versions.published(FREEZE)
+    expected = {"torch": "2.12.1", "torchvision": "0.27.1", "numpy": "2.1.4", "en-core-web-sm": "3.6.0"}
+    assert expected.items() <= found.items()
+    assert found["python"] == "3.13"
+
+
+def test_the_list_keeps_its_names_and_comments():
+    assert colab_versions.refreshed(LIST, colab_versions.published(FREEZE)) == (
+        "# a comment\n# python==3.13\ntorch==2.12.1\nnumpy==2.1.4\nscikit-learn==1.6.1\n"
+    )
+
+
+def test_a_package_that_colab_dropped_is_named():
+    with pytest.raises(ValueError, match="Colab has no tqdm"):
+        colab_versions.refreshed(LIST + "tqdm\n", colab_versions.published(FREEZE))
+
+
+def test_the_script_writes_the_list(tmp_path, monkeypatch, capsys):
+    freeze, versions = tmp_path / "pip-freeze.txt", tmp_path / "versions.txt"
+    freeze.write_text(FREEZE)
+    versions.write_text(LIST)
+    monkeypatch.setattr(colab_versions, "VERSIONS", versions)
+    assert colab_versions.main([str(freeze)]) == 0
+    assert "torch==2.12.1" in versions.read_text() and "torch==2.12.1" in capsys.readouterr().out
+    assert colab_versions.main([str(freeze)]) == 0
+    assert "nothing has changed" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------------------- forms, workflows, container
+
+
+def commands(path: Path) -> list[str]:
+    """The shell lines of a workflow."""
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    return [line for job in jobs for step in job["steps"] for line in step.get("run", "").splitlines()]
+
+
+def make_targets(text: str) -> set[str]:
+    return set(re.findall(r"\bmake ([a-z.][\w./-]*)", text))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_call_what_exists_and_may_do_little(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all("timeout-minutes" in job or "environment" in job for job in workflow["jobs"].values())
+    lines = "\n".join(commands(path))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [target for target in make_targets(lines) if f"\n{target}:" not in makefile] == []
+    scripts = re.findall(r"(?:python|bash) ([\w./]+)", lines)
+    assert [name for name in scripts if not (ROOT / name).is_file()] == []
+
+
+def test_there_is_a_workflow_for_tests_site_and_colab():
+    lines = {path.stem: "\n".join(commands(path)) for path in WORKFLOWS}
+    assert "bash .ci/run" in lines["test"]
+    assert "make book" in lines["pages"]
+    assert "make colab" in lines["colab"]
+    assert "schedule:" in (ROOT / ".github" / "workflows" / "colab.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms_are_complete(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert {"name", "description", "body"} <= set(form)
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    ids = [field["id"] for field in fields]
+    assert len(ids) == len(set(ids)) and all(field["attributes"]["label"] for field in fields)
+    assert {field["type"] for field in fields} <= {"input", "textarea", "dropdown", "checkboxes"}
+
+
+def test_the_problem_form_asks_for_chapter_version_cell_and_set_up_table():
+    fields = {field.get("id"): field for field in yaml.safe_load(FORMS[0].read_text(encoding="utf-8"))["body"]}
+    assert {"chapter", "version", "cell", "setup", "what"} <= set(fields)
+    assert fields["chapter"]["type"] == fields["version"]["type"] == "input"  # so that an address can fill them in
+
+
+def test_the_dev_container_makes_what_exists():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = container["postCreateCommand"].split()[1:]
+    assert targets and [target for target in targets if f"\n{target}:" not in makefile] == []
+    assert 8000 in container["forwardPorts"]

@@ -1,0 +1,117 @@
+"""Run chapters the way Colab does: ``make colab``, or ``.venv-colab/bin/python tools/colab.py [chapters/x.ipynb ...]``.
+
+The Python that runs this has Colab's versions (tools/colab_versions.txt) and neither the package nor medmnist: the
+set-up cell of the first chapter has to install them. Each notebook runs in fast mode from the folder of the chapters,
+and is not written. The run fails where a cell fails, where the set-up cell takes longer than it may, or where anything
+but the two packages has changed in the environment.
+
+The set-up cell fetches the package by the tag of this version. So that a change can be tried before it is published,
+an archive of this checkout stands in for it; ``--published`` leaves the address as it is.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
+SETUP_SECONDS = 60
+CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
+ARCHIVED = ("pyproject.toml", "README.md", "medgen_utils/*.py")
+
+
+def pip(*arguments: str) -> str:
+    """What pip, for the Python that runs this, prints."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def packages() -> dict[str, str]:
+    """Name and version of every installed package."""
+    lines = pip("list", "--format=freeze").splitlines()
+    return {name.lower().replace("_", "-"): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Names of the packages that were added, removed or replaced."""
+    return {name for name, _ in before.items() ^ after.items()}
+
+
+def archive(folder: Path, root: Path = ROOT) -> Path:
+    """A zip of what installing this checkout needs, laid out as GitHub lays out the archive of a tag."""
+    path = folder / "checkout.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for pattern in ARCHIVED:
+            for source in sorted(root.glob(pattern)):
+                file.write(source, Path("checkout") / source.relative_to(root))
+    return path
+
+
+def stand_in(source: str, package: Path) -> str:
+    """The set-up cell with the address of the tag replaced by a local archive. ValueError where it has no address."""
+    text, found = re.subn(r"https://github\.com/\S+\.zip", package.as_uri(), source)
+    if found != 1:
+        raise ValueError(f"the set-up cell names {found} archives instead of one: run `make stamp`")
+    return text
+
+
+def seconds_of(cell: nbformat.NotebookNode) -> float:
+    """How long a cell ran, from the times that nbclient noted."""
+    times = cell.metadata["execution"]
+    start, end = (datetime.fromisoformat(times[key]) for key in ("iopub.execute_input", "shell.execute_reply"))
+    return (end - start).total_seconds()
+
+
+def run(path: Path, package: Path | None) -> tuple[float, float]:
+    """Run one notebook in memory: seconds of the set-up cell, seconds in all. Raises what nbclient raises."""
+    notebook = nbformat.read(path, as_version=4)
+    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    if package is not None:
+        setup.source = stand_in(setup.source, package)
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )
+    started = time.perf_counter()
+    client.execute()
+    return seconds_of(setup), time.perf_counter() - started
+
+
+def main(arguments: list[str]) -> int:
+    published = "--published" in arguments
+    notebooks = [Path(name).resolve() for name in arguments if not name.startswith("--")]
+    notebooks = notebooks or sorted((ROOT / "chapters").glob("*.ipynb"))
+    os.environ["MEDGEN_MODE"] = "fast"
+    os.environ.pop("PYTHONPATH", None)
+    pip("uninstall", "--yes", "--quiet", *INSTALLED)
+    before, problems = packages(), []
+    print("python", sys.version.split()[0], *(f"{name} {before[name]}" for name in ("torch", "numpy", "ipykernel")))
+    with tempfile.TemporaryDirectory() as folder:
+        package = None if published else archive(Path(folder))
+        for path in notebooks:
+            try:
+                setup_seconds, seconds = run(path, package)
+            except (CellExecutionError, CellTimeoutError) as error:
+                problems.append(f"{path.stem}: {type(error).__name__}, see above")
+                print(f"{path.stem:<24} FAILED\n{error}", flush=True)
+                continue
+            print(f"{path.stem:<24} set-up {setup_seconds:5.1f} s   in all {seconds:5.0f} s", flush=True)
+            if setup_seconds > SETUP_SECONDS:
+                problems.append(f"{path.stem}: the set-up cell took {setup_seconds:.0f} s, more than {SETUP_SECONDS}")
+    if (touched := changed(before, packages())) != INSTALLED:
+        problems.append(f"the set-up cell may change {sorted(INSTALLED)}; what changed is {sorted(touched)}")
+    print(*problems, sep="\n\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

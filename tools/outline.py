@@ -1,0 +1,97 @@
+"""What a chapter holds, in order, for slides and handouts: prose, formulas, tables, figures, computed sentences."""
+
+import html
+import re
+from typing import NamedTuple
+
+import nbformat
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+HEADING = re.compile(r"^(#{2,3}) (.+)$")
+DETAILS = re.compile(r"<details>.*?</details>\s*", re.DOTALL)
+BOX = re.compile(r'<div class="admonition[^>]*>|</div>|<p class="admonition-title">(.*?)</p>')
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([\w./-]+?)\.(?:md|ipynb)(#[^)\s]*)?\)")
+
+
+class Item(NamedTuple):
+    """A piece of a section. ``kind``: prose, formula, table, figure (``text`` is HTML) or result (a computed text)."""
+
+    kind: str
+    text: str
+    caption: str = ""
+
+
+class Section(NamedTuple):
+    """A heading of level 2 or 3 and what stands under it."""
+
+    level: int
+    title: str
+    items: list[Item]
+
+
+class Outline(NamedTuple):
+    """A chapter: ``card`` maps the bold words of its first cell ("The question", ...) to what follows them."""
+
+    title: str
+    card: dict[str, str]
+    sections: list[Section]
+
+    def texts(self, title: str) -> str:
+        """The prose of the section with this title, "" where there is none."""
+        found = (section for section in self.sections if section.title == title)
+        return "\n\n".join(item.text for section in found for item in section.items if item.kind == "prose")
+
+
+def to_html(markdown: str) -> str:
+    """Markdown as HTML; formulas stay as they are, for MathJax."""
+    return MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True)).render(markdown)
+
+
+def absolute_links(markdown: str, pages: str) -> str:
+    """Links to other pages of the book, which do not travel with a derived file, led to the site at ``pages``."""
+    return LINK.sub(lambda link: f"](https://{pages}chapters/{link[1]}.html{link[2] or ''})", markdown)
+
+
+def read(notebook: nbformat.NotebookNode, pages: str) -> Outline:
+    """The outline of a chapter whose site is at ``pages``; no quiz options, hints, solutions or code."""
+    first, *cells = notebook.cells
+    title = first.source.split("\n")[0].removeprefix("# ")
+    card = re.findall(r"^\*\*(.+?)\.?\*\*\s*(.*?)(?=^\*\*|^</div>|\Z)", first.source, re.MULTILINE | re.DOTALL)
+    sections: list[Section] = []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            _add_markdown(sections, absolute_links(DETAILS.sub("", cell.source), pages))
+        elif sections and not {"setup", "self-check"} & set(cell.metadata.get("tags", [])):
+            sections[-1].items.extend(_outputs(cell, pages))
+    return Outline(title, {name: absolute_links(text.strip(), pages) for name, text in card}, sections)
+
+
+def _add_markdown(sections: list[Section], text: str) -> None:
+    """Cut a Markdown cell at its headings and blank lines; boxes lose their frame."""
+    text = BOX.sub(lambda tag: f"**{tag[1]}**" if tag[1] else "", text)
+    for paragraph in filter(None, re.split(r"\n\s*\n", text.strip())):
+        if match := HEADING.match(paragraph.split("\n")[0]):
+            sections.append(Section(len(match[1]), match[2], []))
+            paragraph = "\n".join(paragraph.split("\n")[1:])
+        if not paragraph.strip() or not sections:
+            continue
+        kind = "formula" if paragraph.startswith("$$") else "table" if paragraph.startswith("|") else "prose"
+        sections[-1].items.append(Item(kind, paragraph))
+
+
+def _outputs(cell: nbformat.NotebookNode, pages: str) -> list[Item]:
+    """Figures (with alt text and caption), sliders and computed sentences among the stored outputs of a cell."""
+    shown = cell.metadata.get("mystnb", {})
+    alt = html.escape(shown.get("image", {}).get("alt", ""), quote=True)
+    caption = shown.get("figure", {}).get("caption", "")
+    found = []
+    for data in (output.get("data", {}) for output in cell.outputs):
+        if "image/png" in data:
+            image = "".join(data["image/png"].split())
+            found.append(Item("figure", f'<img alt="{alt}" src="data:image/png;base64,{image}">', caption))
+        elif "medgen-explore" in data.get("text/html", ""):
+            found.append(Item("figure", data["text/html"], caption))
+        elif "text/markdown" in data:
+            blocks = absolute_links(data["text/markdown"], pages).strip().split("\n\n")
+            found += [Item("table" if block.startswith("|") else "result", block) for block in blocks]
+    return found
