@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from medgen_utils import selection
 from medgen_utils.contenders import SHARED_SPACE, Contender, Problem
 from medgen_utils.data import DomainDataset, split
 from medgen_utils.data_augmentation import compose
@@ -104,6 +103,7 @@ class Task(NamedTuple):
         return self.problem.name, self.contender.name, " + ".join(self.left_out), self.trial, self.seed
 
 
+RULES = ("training-domain validation", "held-out-domain validation", "oracle")
 KEY = ["problem", "contender", "left_out", "trial", "seed"]
 
 
@@ -170,7 +170,7 @@ def sweep(
         for trial in range(trials)
     ]
     results = _run_missing(search, path, n_jobs, device, "search")
-    picked = chosen(results, "training-domain validation").set_index(["problem", "contender", "domain"])["trial"]
+    picked = chosen(results, RULES[0]).set_index(["problem", "contender", "domain"])["trial"]
     repeat = [
         task._replace(seed=seed)
         for task in search
@@ -241,30 +241,29 @@ def provenance(device: str) -> dict[str, str]:
 
 
 def chosen(results: pd.DataFrame, rule: str, inner: dict[tuple[str, str], str] | None = None) -> pd.DataFrame:
-    """For each problem, contender and target the trial that a rule picks among the runs of seed 0, and its rows.
+    """The tested rows, at seed 0, of the trial that one of `RULES` picks for each problem, contender and target.
 
-    rule: "training-domain validation", "held-out-domain validation" (``inner`` maps (problem, target) to the domain
-    that was left out with it) or "oracle" (cheating, an upper bound). Returns a row for each problem, contender and
-    target: the tested rows of the picked trial at seed 0. Rules: `selection`, by AUROC. A contender without runs for
-    held-out-domain validation (the in-domain upper bound) is left out under that rule.
+    The rules are those of `selection`, by AUROC; of equal trials the first. ``inner`` names for each (problem, target)
+    the domain that was left out with it, at which held-out-domain validation looks; a contender without such runs (the
+    in-domain upper bound) is left out under that rule. The oracle picks on the test domain: cheating, an upper bound.
     """
-    searched = results[results["seed"] == 0].assign(step=0, metric="auroc", value=results["auroc"])
-    single = searched[~searched["left_out"].str.contains(" + ", regex=False)]
-    picks = []
-    for (problem, contender, target), runs in single.groupby(["problem", "contender", "left_out"], sort=True):
-        if rule == "training-domain validation":
-            choice = selection.training_domain_validation(runs)
-        elif rule == "oracle":
-            choice = selection.oracle(runs)
-        elif rule == "held-out-domain validation":
-            held_out = inner[problem, target]
-            pair = " + ".join(sorted([target, held_out]))
-            where = (searched["problem"] == problem) & (searched["contender"] == contender)
-            rows = searched[where & (searched["left_out"] == pair) & (searched["domain"] == held_out)]
-            if rows.empty:
-                continue
-            choice = selection.held_out_domain_validation(rows.assign(split="validation", held_out=held_out))
-        else:
-            raise ValueError(f"rule={rule!r}: use training-domain validation, held-out-domain validation or oracle")
-        picks.append(runs[(runs["trial"] == choice.trial) & (runs["split"] == "test")])
-    return pd.concat(picks, ignore_index=True).drop(columns=["step", "metric", "value"])
+    columns = ["problem", "contender", "target"]
+    searched = results[results["seed"] == 0].sort_values("trial", kind="stable")
+    alone = searched[~searched["left_out"].str.contains(" + ", regex=False)]
+    alone = alone.assign(target=alone["left_out"])
+    if rule == "training-domain validation":
+        judged = alone[alone["split"] == "validation"]
+    elif rule == "oracle":
+        judged = alone[alone["split"] == "test"]
+    elif rule == "held-out-domain validation":
+        if inner is None:
+            raise ValueError(f"inner=None: {rule} needs the domain left out with each (problem, target)")
+        pairs = [(p, target, held, " + ".join(sorted([target, held]))) for (p, target), held in inner.items()]
+        pairs = pd.DataFrame(pairs, columns=["problem", "target", "domain", "left_out"])
+        judged = searched.merge(pairs, on=["problem", "domain", "left_out"]).sort_values("trial", kind="stable")
+    else:
+        raise ValueError(f"rule={rule!r}: use one of {', '.join(RULES)}")
+    judged = judged.reset_index(drop=True)
+    best = judged.loc[judged.groupby(columns)["auroc"].idxmax(), [*columns, "trial"]]
+    picked = alone[alone["split"] == "test"].merge(best, on=[*columns, "trial"])
+    return picked.sort_values(columns, ignore_index=True).drop(columns="target")

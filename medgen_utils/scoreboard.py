@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from urllib.request import urlretrieve
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from medgen_utils.benchmark import KEY, read_results
+from medgen_utils.benchmark import KEY, RULES, chosen, read_results
 from medgen_utils.contenders import CONTENDERS, PROBLEMS, Contender, Problem
-from medgen_utils.download import cache_folder
+from medgen_utils.download import Source, obtain
 from medgen_utils.intervals import sign_flip_test
 
 FILE = "chapters/results/sweep_scoreboard.csv"
+CHECKSUM = "sha256:c311ba0d77ca05fbb9bafb247df1bed25a95fa31a26f5d37c01c7b463027fa11"
 UPPER_BOUND = "in-domain upper bound"
-RULES = ("training-domain validation", "held-out-domain validation", "oracle")
 INNER = {
     (problem.name, target): inner
     for problem in PROBLEMS
@@ -31,13 +30,16 @@ INNER = {
 
 
 def committed_results() -> pd.DataFrame:
-    """The runs of the book's own sweep: from the repository where we are in it, else from its address on the web."""
+    """The runs of the book's own sweep: from the repository where we are in it, else downloaded from its release.
+
+    The download is checked; `DataUnavailable` and `DataCorrupt` as in `medgen_utils.download`.
+    """
     path = Path(__file__).parents[1] / FILE
     if not path.exists():
-        path = cache_folder() / Path(FILE).name
-        repository = dict(line.split(", ") for line in metadata.metadata("medgen-utils").get_all("Project-URL"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        urlretrieve(f"{repository['Repository']}/raw/main/{FILE}", path)
+        package = metadata.metadata("medgen-utils")
+        repository = dict(line.split(", ") for line in package.get_all("Project-URL"))["Repository"]
+        address = f"{repository}/raw/v{package['Version']}/{FILE}"
+        path = obtain(Source(Path(FILE).name, address, CHECKSUM))
     return read_results(path)
 
 
@@ -61,40 +63,12 @@ def coverage(
     return pd.DataFrame(rows, columns=["problem", "contender", "runs", "planned"])
 
 
-def picks(results: pd.DataFrame, rule: str, inner: dict[tuple[str, str], str] = INNER) -> pd.DataFrame:
-    """The tested rows, at seed 0, of the trial that one of `RULES` picks for each problem, contender and target.
-
-    What `benchmark.chosen` does one target at a time, for all at once (the first of equal trials, as there).
-    ``inner`` names for each problem and target the domain that held-out-domain validation looks at; a contender without
-    runs for it is left out under that rule.
-    """
-    columns = ["problem", "contender", "target"]
-    searched = results[results["seed"] == 0].sort_values("trial", kind="stable")
-    alone = searched[~searched["left_out"].str.contains(" + ", regex=False)].assign(
-        target=lambda rows: rows["left_out"]
-    )
-    if rule == "training-domain validation":
-        judged = alone[alone["split"] == "validation"]
-    elif rule == "oracle":
-        judged = alone[alone["split"] == "test"]
-    elif rule == "held-out-domain validation":
-        pairs = [(p, target, held, " + ".join(sorted([target, held]))) for (p, target), held in inner.items()]
-        pairs = pd.DataFrame(pairs, columns=["problem", "target", "domain", "left_out"])
-        judged = searched.merge(pairs, on=["problem", "domain", "left_out"]).sort_values("trial", kind="stable")
-    else:
-        raise ValueError(f"rule={rule!r}: use one of {', '.join(RULES)}")
-    judged = judged.reset_index(drop=True)
-    best = judged.loc[judged.groupby(columns)["auroc"].idxmax(), [*columns, "trial"]]
-    picked = alone[alone["split"] == "test"].merge(best, on=[*columns, "trial"])
-    return picked.sort_values(columns, ignore_index=True).drop(columns="target")
-
-
 def final_scores(results: pd.DataFrame) -> pd.DataFrame:
     """The tested rows of the trials that training-domain validation picks, all seeds, with the column ``unit``.
 
     unit: the held-out domain, or "seed 0", "seed 1", ... on a problem with a single target.
     """
-    trial = picks(results, RULES[0])[["problem", "contender", "left_out", "trial"]]
+    trial = chosen(results, RULES[0])[["problem", "contender", "left_out", "trial"]]
     final = results[results["split"] == "test"].merge(trial)
     targets = final.groupby("problem")["domain"].transform("nunique")
     return final.assign(unit=final["domain"].where(targets > 1, "seed " + final["seed"].astype(str)))
@@ -156,5 +130,5 @@ def by_rule(results: pd.DataFrame, inner: dict[tuple[str, str], str] = INNER) ->
     Index problem, contender; a column for each of `RULES`. The oracle picks on the test domain: cheating. The upper
     bound, which has no run for held-out-domain validation, is left out.
     """
-    means = {rule: picks(results, rule, inner).groupby(["problem", "contender"])["auroc"].mean() for rule in RULES}
+    means = {rule: chosen(results, rule, inner).groupby(["problem", "contender"])["auroc"].mean() for rule in RULES}
     return pd.DataFrame(means)[list(RULES)].drop(UPPER_BOUND, level="contender", errors="ignore")

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
-from test_site import browser  # noqa: F401  (the fixture: a headless browser, or the test is skipped)
 
 from medgen_utils import clinic, training
 

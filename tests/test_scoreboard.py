@@ -1,5 +1,10 @@
 """The scoreboard says of a sweep what can be counted by hand: picks, differences, families, and what is missing."""
 
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +13,11 @@ from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from scipy import stats
 
-from medgen_utils import plotting, scoreboard
-from medgen_utils.benchmark import KEY, chosen
+from medgen_utils import download, plotting, scoreboard, selection
+from medgen_utils.benchmark import KEY, RULES, chosen, read_results
 from medgen_utils.contenders import CONTENDERS, PROBLEMS, Contender, Problem
 from medgen_utils.intervals import holm, t_interval
-from medgen_utils.scoreboard import RULES, UPPER_BOUND, by_family, by_rule, coverage, final_scores, picks, standings
+from medgen_utils.scoreboard import UPPER_BOUND, by_family, by_rule, coverage, final_scores, standings
 
 DOMAINS = ("A", "B", "C", "D")
 REAL = Problem("real", None, DOMAINS, ("B", "A", "D", "C"), steps=1, seeds=3)
@@ -41,7 +46,7 @@ def made_up(seed: int = 0, trials: int = 3) -> pd.DataFrame:
             for left_out in [(t,) for t in problem.targets] if contender.sees_target else problem.left_out():
                 for trial in range(trials):
                     add(problem, contender, left_out, trial, 0)
-    trial_of = picks(pd.DataFrame(rows, columns=columns), RULES[0], INNER)
+    trial_of = chosen(pd.DataFrame(rows, columns=columns), RULES[0], INNER)
     for record in trial_of.to_dict("records"):
         problem = {"real": REAL, "drawn": DRAWN}[record["problem"]]
         contender = next(c for c in CREW if c.name == record["contender"])
@@ -51,6 +56,7 @@ def made_up(seed: int = 0, trials: int = 3) -> pd.DataFrame:
 
 
 RESULTS = made_up()
+COMMITTED = Path(__file__).parents[1] / scoreboard.FILE
 
 
 def of(table: pd.DataFrame, problem: str, contender: str) -> pd.Series:
@@ -58,25 +64,44 @@ def of(table: pd.DataFrame, problem: str, contender: str) -> pd.Series:
     return pd.Series(row)
 
 
+def rule_by_rule(results: pd.DataFrame, rule: str) -> list[tuple]:
+    """The picks of the rules of `selection`, one target at a time."""
+    searched = results[results["seed"] == 0].assign(step=0, metric="auroc", value=results["auroc"])
+    alone = searched[~searched["left_out"].str.contains(" + ", regex=False)]
+    picked = []
+    for (problem, contender, target), runs in alone.groupby(["problem", "contender", "left_out"]):
+        held_out = INNER[problem, target]
+        pair = searched.query("problem == @problem and contender == @contender and domain == @held_out")
+        pair = pair[pair["left_out"] == " + ".join(sorted([target, held_out]))].assign(held_out=held_out)
+        if rule == "training-domain validation":
+            choice = selection.training_domain_validation(runs)
+        elif rule == "oracle":
+            choice = selection.oracle(runs)
+        elif pair.empty:
+            continue
+        else:
+            choice = selection.held_out_domain_validation(pair.assign(split="validation"))
+        (row,) = runs[(runs["trial"] == choice.trial) & (runs["split"] == "test")].to_dict("records")
+        picked.append((problem, contender, target, choice.trial, row["auroc"]))
+    return picked
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("seed", range(3))
-def test_picks_are_those_of_the_rules_of_selection(rule, seed):
+def test_what_is_chosen_is_what_the_rules_of_selection_choose(rule, seed):
     results = made_up(seed)
-    key = ["problem", "contender", "left_out", "trial", "auroc"]
-    slow, fast = (table[key].sort_values(key, ignore_index=True) for table in (
-        chosen(results, rule, INNER), picks(results, rule, INNER),
-    ))  # fmt: skip
-    pd.testing.assert_frame_equal(slow, fast)
+    at_once = chosen(results, rule, INNER)[["problem", "contender", "left_out", "trial", "auroc"]]
+    assert list(at_once.itertuples(index=False, name=None)) == rule_by_rule(results, rule)
 
 
 def test_of_equal_trials_the_first_is_picked():
     results = RESULTS.assign(auroc=0.75)
-    assert (picks(results, "oracle", INNER)["trial"] == 0).all()
+    assert (chosen(results, "oracle", INNER)["trial"] == 0).all()
 
 
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="use one of"):
-        picks(RESULTS, "peeking", INNER)
+        chosen(RESULTS, "peeking", INNER)
 
 
 def test_domains_are_the_units_where_there_are_several_and_seeds_where_there_is_one():
@@ -159,18 +184,35 @@ def test_what_the_sweep_never_plans_is_not_missed():
     assert set(table.loc[table["contender"].isin(colour), "problem"]) == {p.name for p in PROBLEMS if p.colour}
 
 
-def test_without_the_file_the_results_come_from_the_address_of_the_repository(tmp_path, monkeypatch):
+def test_without_the_file_the_results_are_downloaded_from_the_release_and_checked(tmp_path, monkeypatch):
     asked = []
 
-    def fetch(address, path):
-        asked.append(address)
-        RESULTS.assign(rows=RESULTS.groupby(KEY)["seed"].transform("size"), commit="", settings="{}").to_csv(path)
+    def write(source, path):
+        asked.append(source.address)
+        shutil.copy(COMMITTED, path)
 
     monkeypatch.setattr(scoreboard, "__file__", str(tmp_path / "site-packages" / "medgen_utils" / "scoreboard.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(scoreboard, "urlretrieve", fetch)
-    assert len(scoreboard.committed_results()) == len(RESULTS)
-    assert asked[0].startswith("https://github.com/") and asked[0].endswith(f"/raw/main/{scoreboard.FILE}")
+    monkeypatch.delenv("MEDGEN_DATA", raising=False)
+    monkeypatch.setattr(download, "_write", write)
+    downloaded = scoreboard.committed_results()
+    assert downloaded.equals(read_results(COMMITTED))
+    assert re.fullmatch(rf"https://github.com/.+/raw/v\d+\.\d+\.\d+/{re.escape(scoreboard.FILE)}", asked[0])
+    scoreboard.committed_results()
+    assert len(asked) == 1, "downloaded twice"
+
+
+def test_another_file_than_the_books_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoreboard, "__file__", str(tmp_path / "site-packages" / "medgen_utils" / "scoreboard.py"))
+    monkeypatch.setenv("MEDGEN_DATA", str(tmp_path))
+    RESULTS.to_csv(tmp_path / COMMITTED.name)
+    with pytest.raises(download.DataCorrupt, match="SHA256"):
+        scoreboard.committed_results()
+
+
+def test_the_checksum_is_that_of_the_committed_sweep():
+    found = hashlib.sha256(COMMITTED.read_bytes()).hexdigest()
+    assert f"sha256:{found}" == scoreboard.CHECKSUM, "after a new sweep, write its checksum into scoreboard.CHECKSUM"
 
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)

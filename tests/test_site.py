@@ -1,10 +1,6 @@
 """The built site (`make book`), page by page: as files, and in a headless browser where one is installed."""
 
 import functools
-import shutil
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -15,16 +11,6 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def toc_pages() -> list[str]:
@@ -117,32 +103,6 @@ def test_not_found_page_needs_no_other_file():
     page = soup(SITE / "404.html")
     assert page.find_all(["script", "img"]) == []
     assert [link["href"] for link in page.find_all("link")] == ["data:,"]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The site on a loopback port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(SITE)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright_api.sync_playwright() as playwright:
-        found = [path for name in BROWSERS if (path := shutil.which(name))] + [playwright.chromium.executable_path]
-        if not Path(found[0]).is_file():
-            pytest.skip(f"no browser found ({', '.join(BROWSERS)}): install one to test the pages in it")
-        instance = playwright.chromium.launch(executable_path=found[0], args=FLAGS)
-        yield instance
-        instance.close()
 
 
 class Visit(NamedTuple):

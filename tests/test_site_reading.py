@@ -1,4 +1,3 @@
-# ruff: noqa: F811  (fixtures of test_site are arguments here)
 """Reading the built site: sliders, previews, search, print, what a page says about itself, accessibility, weight."""
 
 import gzip
@@ -13,7 +12,7 @@ import pytest
 import stamp
 import yaml
 from PIL import Image
-from test_site import PAGES, ROOT, SITE, address, browser, html, pages, soup  # noqa: F401  (two are fixtures)
+from test_site import PAGES, ROOT, SITE, html, pages
 
 pytestmark = pytest.mark.skipif(not SITE.is_dir(), reason="the site is not built: run `make book` first")
 

@@ -11,7 +11,6 @@ import pytest
 import teach
 import work_through
 from bs4 import BeautifulSoup
-from test_site import browser  # noqa: F401  (the fixture: a headless browser, or the test is skipped)
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
@@ -117,7 +116,7 @@ def test_handout_has_goals_and_checklist(written, chapter):
     assert page.find("details") is None
 
 
-def watched_page(browser, sent: list[str], **context):  # noqa: F811
+def watched_page(browser, sent: list[str], **context):
     page = browser.new_context(**context).new_page()
     page.on("request", lambda request: sent.append(request.url))
     page.on("pageerror", lambda error: sent.append(f"script error: {error}"))
@@ -137,7 +136,7 @@ SHOWN = """() => {
 
 
 @every_chapter
-def test_slides_fit_and_need_no_network(browser, written, chapter):  # noqa: F811
+def test_slides_fit_and_need_no_network(browser, written, chapter):
     sent: list[str] = []
     page = watched_page(browser, sent, viewport={"width": 1280, "height": 720})
     page.goto((written / "slides" / f"{chapter}.html").as_uri())
@@ -158,7 +157,7 @@ def test_slides_fit_and_need_no_network(browser, written, chapter):  # noqa: F81
 
 
 @every_chapter
-def test_handouts_and_quiz_sheets_need_no_network_and_fit_the_page(browser, written, chapter):  # noqa: F811
+def test_handouts_and_quiz_sheets_need_no_network_and_fit_the_page(browser, written, chapter):
     for name in (f"handouts/{chapter}", f"quizzes/{chapter}", f"quizzes/{chapter}_key"):
         sent: list[str] = []
         page = watched_page(browser, sent, viewport={"width": 680, "height": 960})  # A4 less its margins

@@ -8,13 +8,13 @@ on numbers, ``holds`` says how ("gap.low > 0"). ``--check`` changes nothing and 
 
 import json
 import re
-import sys
 from collections import Counter
 from itertools import pairwise
 from operator import ge, gt, le, lt
 from pathlib import Path
 from typing import NamedTuple
 
+import in_step
 import results
 import yaml
 
@@ -333,18 +333,8 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
         linked = with_links(notebook, mine)
         if linked != notebook:
             wanted[path] = json.dumps(linked, indent=1, ensure_ascii=False) + "\n"
-    changed = []
-    for path, text in wanted.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            changed.append(str(path.relative_to(root)))
-            if write:
-                path.write_text(text, encoding="utf-8")
-    return changed
+    return in_step.write_changed(wanted, root, write)
 
 
 if __name__ == "__main__":
-    check = "--check" in sys.argv[1:]
-    names = update(write=not check)
-    if names:
-        print("Out of step with claims.yml (run `make claims`):" if check else "Written:", *names, sep="\n  ")
-    sys.exit(1 if check and names else 0)
+    in_step.main(update, "Out of step with claims.yml (run `make claims`)")

@@ -10,12 +10,13 @@ import csv
 import io
 import json
 import re
-import sys
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
+
+import in_step
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = r"[+\-−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?(?: ?%)?"
@@ -192,22 +193,12 @@ def read(path: Path) -> list[Entry]:
 
 def update(root: Path = ROOT, write: bool = True) -> list[str]:
     """Bring the files in step with the notebooks; the names of those that were not. ``write=False`` changes nothing."""
-    changed = []
+    wanted = {}
     for path in sorted(root.glob("chapters/*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        target = root / "chapters" / "results" / f"{path.stem}.csv"
-        after = as_csv(notebook, path.stem)
-        if not target.exists() or target.read_text(encoding="utf-8") != after:
-            changed.append(str(target.relative_to(root)))
-            if write:
-                target.parent.mkdir(exist_ok=True)
-                target.write_text(after, encoding="utf-8")
-    return changed
+        wanted[root / "chapters" / "results" / f"{path.stem}.csv"] = as_csv(notebook, path.stem)
+    return in_step.write_changed(wanted, root, write)
 
 
 if __name__ == "__main__":
-    check = "--check" in sys.argv[1:]
-    names = update(write=not check)
-    if names:
-        print("Out of step with the notebooks (run `make results`):" if check else "Written:", *names, sep="\n  ")
-    sys.exit(1 if check and names else 0)
+    in_step.main(update, "Out of step with the notebooks (run `make results`)")

@@ -9,10 +9,11 @@ of links under the title and the set-up cell are written anew from the templates
 
 import json
 import re
-import sys
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
+
+import in_step
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT_FILES = (
@@ -128,28 +129,20 @@ def stamp_notebook(notebook: dict, chapter: str, address: Address) -> None:
 def stamp(root: Path = ROOT, write: bool = True) -> list[str]:
     """Bring every file in step; the names of those that were not. With ``write=False`` nothing is changed."""
     old, new = stamped(root), wanted(root)
-    changed = []
+    wanted_texts = {}
     for path in [root / name for name in TEXT_FILES] + sorted(root.glob("chapters/*.ipynb")):
         before = path.read_text(encoding="utf-8")
         if path.suffix == ".ipynb":
             notebook = json.loads(before)
             stamp_notebook(notebook, path.stem, new)
             same = notebook == json.loads(before)
-            after = before if same else json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+            wanted_texts[path] = before if same else json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         else:
-            after = stamp_text(before, old, new)
-            if new.slug not in after:
+            wanted_texts[path] = stamp_text(before, old, new)
+            if new.slug not in wanted_texts[path]:
                 raise ValueError(f"{path.name} does not show the address {new.slug}: restore it")
-        if after != before:
-            changed.append(str(path.relative_to(root)))
-            if write:
-                path.write_text(after, encoding="utf-8")
-    return changed
+    return in_step.write_changed(wanted_texts, root, write)
 
 
 if __name__ == "__main__":
-    check = "--check" in sys.argv[1:]
-    names = stamp(write=not check)
-    if names:
-        print("Out of step with pyproject.toml (run `make stamp`):" if check else "Stamped:", *names, sep="\n  ")
-    sys.exit(1 if check and names else 0)
+    in_step.main(stamp, "Out of step with pyproject.toml (run `make stamp`)")

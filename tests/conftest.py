@@ -1,0 +1,56 @@
+"""What tests share: no open figures; for the site tests the site on a loopback port and a headless browser."""
+
+import functools
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from matplotlib import pyplot as plt
+
+SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed() -> Iterator[None]:
+    """No test finds the figures of another."""
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The site on a loopback port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright_api.sync_playwright() as playwright:
+        found = [path for name in BROWSERS if (path := shutil.which(name))] + [playwright.chromium.executable_path]
+        if not Path(found[0]).is_file():
+            pytest.skip(f"no browser found ({', '.join(BROWSERS)}): install one to test the pages in it")
+        instance = playwright.chromium.launch(executable_path=found[0], args=FLAGS)
+        yield instance
+        instance.close()
