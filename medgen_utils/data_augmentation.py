@@ -47,7 +47,10 @@ __all__ = [
 ]  # fmt: skip
 
 LUMINANCE = (0.299, 0.587, 0.114)
+PORTION = 2**19  # numbers handled at a time: 2 MB fit the cache, and their memory is used again for the next ones
 QUANTILES = torch.special.ndtri((torch.arange(2**16) + 0.5) / 2**16)  # of the normal distribution, -4.3 to 4.3
+_ORDERS = [torch.randperm(2**16, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
+NORMAL = torch.stack([QUANTILES[order] for order in _ORDERS], 1).view(torch.complex128)  # four numbers in each place
 
 
 def compose(*functions: Augmentation) -> Augmentation:
@@ -67,9 +70,7 @@ def standardize_per_image(x: Tensor) -> Tensor:
     No augmentation but its counterpart: it removes gain and offset instead of varying them. For
     ``build(normalize=standardize_per_image)``. A constant image becomes 0. Chapter: data_augmentation.
     """
-    centred = x - x.mean((1, 2, 3), keepdim=True)
-    variance = centred.square().mean((1, 2, 3), keepdim=True)
-    return centred * (variance + 1e-8).rsqrt()
+    return F.layer_norm(x, x.shape[1:], eps=1e-8)
 
 
 def to_grey(x: Tensor) -> Tensor:
@@ -105,26 +106,34 @@ def intensity_jitter(
     draws = torch.rand(6, len(x), 1, 1, 1, generator=generator) * strength
     if strength == 0:
         return x
-    power, stretch, scale, shift = (2 * draws[:4] - strength).to(x)
-    softness, grain = draws[4:].to(x)
-    y = gaussian_blur(x, blur * softness.flatten()) if blur else x
-    if gamma:  # a power; log1p and exp2 are the cheapest of their kinds and together half the price of pow
-        exponent = torch.exp(gamma * power) / math.log(2)
-        y = (y - 1).clamp_min_(1e-7 - 1).log1p_().mul_(exponent).exp2_()
-    if contrast or gain or brightness:
-        stretch, scale = torch.exp(contrast * stretch), torch.exp(gain * scale)
-        mean = y.mean((1, 2, 3), keepdim=True)
-        y = (y * (scale * stretch)).add_(scale * (1 - stretch) * mean + brightness * shift)
-    if noise:
-        y = _normal(x.shape, generator).to(x).mul_(noise * grain).add_(y)
-    return y.clamp_(0, 1)
+    draws = torch.cat([2 * draws[:4] - strength, draws[4:]]).to(x)
+    portion = 16 * max(1, PORTION // (16 * x[0].numel()))  # whole blocks of 16 channels are convolved fastest
+    result = torch.empty_like(x)
+    for start in range(0, len(x), portion):
+        part = slice(start, start + portion)
+        y = x[part]
+        power, stretch, scale, shift, softness, grain = draws[:, part]
+        if blur:
+            y = gaussian_blur(y, blur * softness.flatten())
+        if gamma:  # a power; log1p and exp2 are the cheapest of their kinds and together half the price of pow
+            exponent = torch.exp(gamma * power) / math.log(2)
+            y = (y - 1).clamp_min_(1e-7 - 1).log1p_().mul_(exponent).exp2_()
+        if contrast or gain or brightness:
+            stretch, scale = torch.exp(contrast * stretch), torch.exp(gain * scale)
+            mean = y.mean((1, 2, 3), keepdim=True)
+            y = (y * (scale * stretch)).add_(scale * (1 - stretch) * mean + brightness * shift)
+        if noise:
+            y = _normal(y.shape, generator).to(y).mul_(noise * grain).add_(y)
+        result[part] = y.clamp(0, 1)
+    return result
 
 
 def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Standard normal numbers, faster than `torch.randn`: 16 random bits choose one of 65,536 quantiles."""
-    bits = torch.empty(math.ceil(math.prod(shape) / 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    places = bits.view(torch.int16)[: math.prod(shape)].int().add_(2**15)
-    return QUANTILES.index_select(0, places).view(shape)
+    """Standard normal numbers, faster than `torch.randn`: 16 random bits choose four numbers of a table."""
+    count = math.prod(shape)
+    bits = torch.empty(math.ceil(count / 16), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    places = bits.view(torch.int16).int().add_(2**15)
+    return NORMAL.flatten().index_select(0, places).view(torch.float32)[:count].view(shape)
 
 
 def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
@@ -135,12 +144,10 @@ def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
     bell = bell * (bell > 1e-6)  # smaller numbers change nothing and make a processor slow
     bell = bell / bell.sum(1, keepdim=True)
     kernels = (bell[:, :, None] * bell[:, None]).repeat_interleave(x.shape[1], 0)[:, None]
-    portion = max(1, 2**19 // x[0, 0].numel())  # channels at a time: 2 MB, which fit the cache
-    parts = zip(x.flatten(0, 1)[None].split(portion, 1), kernels.split(portion), strict=True)
-    y = torch.cat([F.conv2d(z, k, padding=radius, groups=len(k)) for z, k in parts], 1).view(x.shape)
+    y = F.conv2d(x.flatten(0, 1)[None], kernels, padding=radius, groups=len(kernels)).view(x.shape)
     reached = [torch.arange(size, device=x.device) + place[:, None] for size in x.shape[2:]]
-    down, right = (bell @ ((at >= 0) & (at < at.shape[1])).to(x) for at in reached)  # weight that fell inside
-    return y.mul_((down[:, None, :, None] * right[:, None, None]).reciprocal_())
+    down, right = ((bell @ ((at >= 0) & (at < at.shape[1])).to(x)).reciprocal_() for at in reached)
+    return y.mul_(down[:, None, :, None] * right[:, None, None])  # the inverse of the weight that fell inside
 
 
 def colour_jitter(x: Tensor, generator: torch.Generator, hue: float = 0.05, saturation: float = 0.2) -> Tensor:

@@ -6,7 +6,8 @@ and is not written. The run fails where a cell fails, where the set-up cell take
 but the two packages has changed in the environment.
 
 The set-up cell fetches the package by the tag of this version. So that a change can be tried before it is published,
-an archive of this checkout stands in for it; ``--published`` leaves the address as it is.
+an archive of this checkout stands in for it, and its file of the sweep for the one that the package would download;
+``--published`` leaves both addresses as they are.
 """
 
 import os
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
 SETUP_SECONDS = 60
 CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
+SWEEP = "chapters/results/sweep_scoreboard.csv"
 ARCHIVED = ("pyproject.toml", "README.md", "medgen_utils/*.py")
 
 
@@ -54,6 +56,16 @@ def archive(folder: Path, root: Path = ROOT) -> Path:
         for pattern in ARCHIVED:
             for source in sorted(root.glob(pattern)):
                 file.write(source, Path("checkout") / source.relative_to(root))
+    return path
+
+
+def data_folder(folder: Path, root: Path = ROOT) -> Path:
+    """MEDGEN_DATA as it is, if it is set, and in it the sweep's file, which an installed package downloads: links."""
+    path = folder / "data"
+    path.mkdir()
+    given = Path(os.environ["MEDGEN_DATA"]).resolve().iterdir() if os.environ.get("MEDGEN_DATA") else ()
+    for source in (*given, root / SWEEP):
+        (path / source.name).symlink_to(source)
     return path
 
 
@@ -97,6 +109,8 @@ def main(arguments: list[str]) -> int:
     print("python", sys.version.split()[0], *(f"{name} {before[name]}" for name in ("torch", "numpy", "ipykernel")))
     with tempfile.TemporaryDirectory() as folder:
         package = None if published else archive(Path(folder))
+        if not published:
+            os.environ["MEDGEN_DATA"] = str(data_folder(Path(folder)))
         for path in notebooks:
             try:
                 setup_seconds, seconds = run(path, package)
