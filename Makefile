@@ -11,7 +11,7 @@ endif
 BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help sweep book test lab serve execute lint format stamp teach clean site results claims explorer colab zip audit-site
+.PHONY: help sweep book test lab serve execute lint format stamp teach clean site results claims explorer colab zip epub audit-site
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ serve: site ## Build the site and serve it on http://localhost:8000 (PORT=...)
 
 zip: site ## Pack the site into _build/medgen-book-VERSION.zip, to be read without a network
 	$(BIN)/python tools/site_zip.py
+
+epub: .venv/dev ## Build the book as _build/medgen-book-VERSION.epub, for e-readers
+	$(BUILD) --builder custom --custom-builder epub
+	$(BIN)/python tools/epub.py
 
 audit-site: .venv/book ## Measure the built chapter pages with Lighthouse (needs a browser and npm; run nothing beside it)
 	$(BIN)/python tools/lighthouse.py

@@ -11,6 +11,7 @@ Thebe (live cells through Binder) is off, yet its scripts would be on every page
 import json
 from pathlib import Path
 
+import epub
 import page_data
 from docutils import nodes
 
@@ -51,6 +52,9 @@ def drop_thebe(app, pagename: str, templatename: str, context: dict, doctree) ->
 
 
 def setup(app) -> dict[str, bool]:
+    app.add_html_math_renderer("mathml", (epub.visit_math, None), (epub.visit_math, None))
+    app.connect("config-inited", epub.configure)
+    app.connect("builder-inited", epub.prepare)
     app.connect("doctree-read", name_cells, priority=400)
     app.connect("doctree-read", register_anchors)
     app.connect("html-page-context", drop_thebe, priority=900)
