@@ -41,6 +41,7 @@ zip: site ## Pack the site into _build/medgen-book-VERSION.zip, to be read witho
 	$(BIN)/python tools/site_zip.py
 
 epub: .venv/dev ## Build the book as _build/medgen-book-VERSION.epub, for e-readers
+	rm -rf _build/epub
 	$(BUILD) --builder custom --custom-builder epub
 	$(BIN)/python tools/epub.py
 
