@@ -70,7 +70,9 @@ def standardize_per_image(x: Tensor) -> Tensor:
     No augmentation but its counterpart: it removes gain and offset instead of varying them. For
     ``build(normalize=standardize_per_image)``. A constant image becomes 0. Chapter: data_augmentation.
     """
-    return F.layer_norm(x, x.shape[1:], eps=1e-8)
+    centred = x - x.mean((1, 2, 3), keepdim=True)
+    variance = centred.square().mean((1, 2, 3), keepdim=True)
+    return centred * (variance + 1e-8).rsqrt()
 
 
 def to_grey(x: Tensor) -> Tensor:
