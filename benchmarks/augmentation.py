@@ -10,12 +10,11 @@ torchvision does not have, is compared with torchstain's. The rows "part of it" 
 a power or a million random draws are arithmetic that batching cannot save, so alone they gain least.
 
 Seen in six runs on an idle machine (2026-11, two cores, one thread); the aim is not slower than kornia and 5 times
-torchvision. Lowest and highest run at 64 pixels, times torchvision: `intensity_jitter` 5.3 and 6.9 (with blur and noise
-5.3 and 6.8), `colour_jitter` 39 and 55, `to_grey` 6.6 and 9.5, `standardize_per_image` 5.3 and 5.7, `augmix` 7.1 and
-8.1; at 28 pixels all above 15. No function was slower than kornia (the blur alone was, in one run at 28 pixels).
-`stain_normalize` was 4.2 to 5.3 times as fast as torchstain at 64 pixels (half of the time goes into percentiles), 10
-to 13 times at 28. Beside other work the ratios are lower: every large result is memory that the system has to hand out,
-and what is made in portions needs less of it.
+torchvision. Lowest and highest run at 64 pixels, times torchvision: `intensity_jitter` 5.5 and 5.9 (with blur and noise
+5.8 and 6.9), `colour_jitter` 34 and 45, `to_grey` 6.2 and 8.9, `standardize_per_image` 5.8 and 8.3, `augmix` 7.0 and
+9.0; at 28 pixels all above 15. No function was slower than kornia. `stain_normalize` was 3.5 to 5.2 times as fast as
+torchstain at 64 pixels (half of the time goes into percentiles), 12 to 17 times at 28. Beside other work the ratios are
+lower: every large result is memory that the system has to hand out, and what is made in portions needs less of it.
 """
 
 from __future__ import annotations
