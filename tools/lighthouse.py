@@ -131,7 +131,7 @@ def unable() -> str:
     if not marker.is_file() or marker.stat().st_mtime < (TOOLS / "package-lock.json").stat().st_mtime:
         command = ["npm", "ci", "--prefix", str(TOOLS), "--no-audit", "--no-fund", "--loglevel=error"]
         if subprocess.run(command).returncode != 0:
-            return "npm could not install Lighthouse (no network?)"
+            return "npm could not install Lighthouse (its reason is above)"
     return ""
 
 
