@@ -59,11 +59,12 @@ def mend(text: str, site: str) -> str:
         tag.decompose()
     for figure in page.select(".medgen-explore figure"):
         del figure["style"]
-        figure.insert(0, BeautifulSoup(f"<p><strong>{figure.get('data-value', '')}</strong></p>", "html.parser"))
+        value = figure.attrs.pop("data-value", "")
+        figure.insert(0, BeautifulSoup(f"<p><strong>{value}</strong></p>", "html.parser"))
     for link in page.select("a[href*='../audit/'], a[href*='../explore/']"):
         link["href"] = f"https://{site}" + link["href"].lstrip("./")
-    for tag in page.select("[valign], [halign], [data-value]"):
-        tag.attrs = {name: value for name, value in tag.attrs.items() if name not in ("valign", "halign", "data-value")}
+    for tag in page.select("[valign], [halign]"):
+        del tag["valign"], tag["halign"]
     for svg in page.find_all("svg"):
         svg["xmlns"] = "http://www.w3.org/2000/svg"
         for tag in (svg, *svg.find_all(True)):
@@ -73,14 +74,15 @@ def mend(text: str, site: str) -> str:
 
 def finish(folder: Path, target: Path) -> Path:
     """Mend the pages of a built EPUB folder and pack it as ``target``."""
+    site = wanted().pages
     (folder / ADDED).parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / "_extra" / ADDED, folder / ADDED)
     index = (folder / "toc.ncx").read_text(encoding="utf-8")  # Sphinx names the book there by its short name
-    (folder / "toc.ncx").write_text(index.replace('content="medgen"', f'content="https://{wanted().pages}"'), "utf-8")
+    (folder / "toc.ncx").write_text(index.replace('content="medgen"', f'content="https://{site}"'), "utf-8")
     contents = (folder / "content.opf").read_text(encoding="utf-8")
     contents = contents.replace("</manifest>", f'<item id="added" href="{ADDED}" media-type="image/webp" /></manifest>')
     for path in folder.rglob("*.xhtml"):
-        text = mend(path.read_text(encoding="utf-8"), wanted().pages)
+        text = mend(path.read_text(encoding="utf-8"), site)
         path.write_text(text, encoding="utf-8")
         kinds = " ".join(name for name, tag in (("mathml", "<math"), ("svg", "<svg")) if tag in text)
         if kinds:
