@@ -34,7 +34,7 @@ import torchvision.transforms.v2.functional as vision_functions
 from torch import Tensor
 
 from medgen_utils import data_augmentation as ours
-from medgen_utils.stain import REFERENCE
+from medgen_utils.data_augmentation.stain import REFERENCE
 
 OnBatch = Callable[[Tensor], Tensor]
 generator = torch.Generator().manual_seed(0)

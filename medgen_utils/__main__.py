@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from medgen_utils.audit import audit, check_folder
-from medgen_utils.audit_input import read_predictions
+from medgen_utils.audit.read import read_predictions
+from medgen_utils.audit.report import audit, check_folder
 
 EXAMPLE = """example:
   python -m medgen_utils audit predictions.csv --label y --prob p --domain hospital \\

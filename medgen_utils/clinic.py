@@ -20,7 +20,7 @@ import scipy.fft
 import torch
 from torch import Tensor
 
-from .data import DatasetInfo, DomainDataset
+from medgen_utils.domains import DatasetInfo, DomainDataset
 
 NEW_HOSPITAL = "new hospital"  # the name of the unseen hospital in every preset
 LARGE_LESION = 0.22  # mean radius, as a share of the image width, above which a biased grader says "malignant"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.data import Batch, DomainDataset
+from medgen_utils.domains import Batch, DomainDataset
 from medgen_utils.training import ERM
 
 

@@ -12,7 +12,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .catalogue import DatasetInfo
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Where a data set comes from and what to be careful about; shown under every figure that uses it."""
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    citation: str
+    warnings: tuple[str, ...] = ()
 
 
 class Batch(NamedTuple):

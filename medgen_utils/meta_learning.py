@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional as F
 
-from medgen_utils.data import Batch
+from medgen_utils.domains import Batch
 from medgen_utils.training import ERM
 
 Params = dict[str, Tensor]

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from medgen_utils.data import DatasetInfo
+from medgen_utils.domains import DatasetInfo
 
 PALETTE = ("#0072B2", "#BF4E00", "#007A5A", "#A8437F", "#8A6100", "#4B4B9B", "#555555")
 """Colour-blind-safe, each at least 4.5 to 1 on the paper: after Okabe and Ito, darkened where text needs it."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from medgen_utils.data import DomainDataset
+from medgen_utils.domains import DomainDataset
 from medgen_utils.evaluation import predictions_frame
 
 LOWER_IS_BETTER = ("loss", "brier", "calibration_error")

@@ -19,23 +19,6 @@ def mode() -> str:
     return value
 
 
-def is_static() -> bool:
-    """Whether the outputs are made for the site (MEDGEN_STATIC=1, set by ``make execute``) and not for a person."""
-    return os.environ.get("MEDGEN_STATIC", "0") == "1"
-
-
-def show_progress() -> bool:
-    """Progress bars are for persons: none in outputs made for the site, none in test runs."""
-    return not is_static() and "PYTEST_CURRENT_TEST" not in os.environ
-
-
-def training_device() -> str:
-    """Where training runs unless one says otherwise: "cuda" where there is a GPU, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 @dataclass(frozen=True)
 class Context:
     """How this run of a chapter is done. ``pick(fast, full)`` chooses a value by mode."""
@@ -71,6 +54,7 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
     import torch
 
     from medgen_utils.data import find
+    from medgen_utils.machine import training_device
 
     device = training_device()
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}

@@ -9,12 +9,10 @@ from __future__ import annotations
 import copy
 import random
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -22,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from medgen_utils.data import Batch, DomainDataset
+from medgen_utils.backbones import SmallCNN
+from medgen_utils.domains import Batch, DomainDataset
 from medgen_utils.evaluation import auroc
-from medgen_utils.inference import in_batches
-from medgen_utils.setup import show_progress, training_device
+from medgen_utils.machine import in_batches, show_progress, training_device
+from medgen_utils.machine import map_runs as map_runs  # taught here
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -35,56 +34,6 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - for readers' own code that uses the global generator
     torch.manual_seed(seed)
-
-
-class SmallCNN(nn.Module):
-    """Three convolutions: x (n, channels, H, W) in [0, 1], H and W >= 8 -> features (n, 4 * width).
-
-    Widths ``width, 2 * width, 4 * width``, 3 x 3 kernels, batch normalization, ReLU, max-pooling between them and a
-    global average at the end: 93 k weights at width 32. ``normalize`` acts on the images first, in training and
-    prediction alike (for example `data_augmentation.standardize_per_image`); by default [0, 1] becomes [-1, 1].
-    """
-
-    def __init__(self, channels: int, width: int = 32, normalize: Callable[[Tensor], Tensor] | None = None):
-        super().__init__()
-        self.normalize = normalize
-        self.n_features = 4 * width
-        self.layers = nn.Sequential(
-            *_convolution(channels, width),
-            nn.MaxPool2d(2),
-            *_convolution(width, 2 * width),
-            nn.MaxPool2d(2),
-            *_convolution(2 * width, 4 * width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = 2 * x - 1 if self.normalize is None else self.normalize(x)
-        return self.layers(x).mean(dim=(2, 3))
-
-
-def _convolution(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
-
-
-class SmallResNet(nn.Module):
-    """ResNet-18 for small images: x (n, channels, H, W) in [0, 1] -> features (n, 512); 11 million weights.
-
-    The stem is one 3 x 3 convolution without max-pooling, as the MedMNIST results at 28 pixels need it.
-    """
-
-    n_features = 512
-
-    def __init__(self, channels: int):
-        from torchvision.models import resnet18  # two seconds, so only where it is needed
-
-        super().__init__()
-        self.network = resnet18(weights=None)
-        self.network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
-        self.network.maxpool = nn.Identity()
-        self.network.fc = nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network(2 * x - 1)
 
 
 class ERM(nn.Module):
@@ -288,28 +237,3 @@ def predict_probabilities(algorithm: ERM, x: Tensor, batch_size: int = 512) -> n
 def extract_features(algorithm: ERM, x: Tensor, batch_size: int = 512) -> Tensor:
     """Features (N, d) of images x (N, C, H, W), in evaluation mode."""
     return in_batches(algorithm, algorithm.features, x, batch_size)
-
-
-def map_runs(function: Callable[..., Any], tasks: Sequence[tuple], n_jobs: int | None = None) -> list[Any]:
-    """``[function(*task) for task in tasks]``, the runs side by side, one thread each, in the order of the tasks.
-
-    ``n_jobs`` defaults to the number of cores, and to 1 with a GPU. One thread a run keeps the results the same
-    however many run at once: torch's sums depend on the number of threads in the last digits.
-    """
-    if n_jobs is None:
-        n_jobs = 1 if torch.cuda.is_available() else joblib.cpu_count()
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
-        joblib.delayed(with_one_thread)(function, task) for task in tasks
-    )
-    with warnings.catch_warnings():  # joblib replaces a worker that has grown; the run it held is not lost
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        return list(tqdm(results, total=len(tasks), disable=not show_progress(), leave=False))
-
-
-def with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return function(*task)
-    finally:
-        torch.set_num_threads(before)

@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from medgen_utils.setup import is_static
+from medgen_utils.machine import is_static
 
 MAX_FRAMES_BYTES = 150_000
 

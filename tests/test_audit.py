@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medgen_utils import audit_page
 from medgen_utils.__main__ import main
 from medgen_utils.audit import audit
-from medgen_utils.audit_input import BadInput, read_predictions
+from medgen_utils.audit import page as audit_page
+from medgen_utils.audit.read import BadInput, read_predictions
 from medgen_utils.evaluation import auroc, metrics_by, paired_difference, sensitivity_at_specificity
 from medgen_utils.shifts import prior_correction
 

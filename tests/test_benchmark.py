@@ -15,9 +15,11 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from medgen_utils import benchmark, clinic, contenders, self_supervision
+from medgen_utils import clinic, self_supervision
 from medgen_utils.benchmark import KEY, Task, chosen, read_results, run, run_task, sweep
-from medgen_utils.contenders import CONTENDERS, PROBLEMS, SHARED_SPACE, Contender, Problem
+from medgen_utils.benchmark import entries as contenders
+from medgen_utils.benchmark import protocol as benchmark
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, SHARED_SPACE, Contender, Problem
 from medgen_utils.data_augmentation import intensity_jitter
 from medgen_utils.feature_alignment import CORAL
 from medgen_utils.training import ERM, flips

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medgen_utils import concept_shift
-from medgen_utils.contenders import CONTENDERS, Contender
+from medgen_utils.benchmark.entries import CONTENDERS, Contender
 from medgen_utils.data import Batch
 from medgen_utils.training import ERM, SmallCNN
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from medgen_utils.corruptions import CORRUPTIONS, MODALITIES, corrupt, corruptions_for
+from medgen_utils.shifts.corruptions import CORRUPTIONS, MODALITIES, corrupt, corruptions_for
 
 
 def images(channels: int, size: int, n: int = 12) -> torch.Tensor:

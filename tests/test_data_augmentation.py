@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from medgen_utils import data_augmentation as A
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.data import Batch
-from medgen_utils.stain import REFERENCE, _percentile_99
+from medgen_utils.data_augmentation import intensity
+from medgen_utils.data_augmentation.stain import REFERENCE, _percentile_99
 from medgen_utils.training import ERM, build, fit
 
 ANY = {
@@ -157,7 +158,7 @@ def test_blur_is_a_gaussian_filter(sigma):
     from scipy.ndimage import gaussian_filter
 
     x = images(n=2, size=40)
-    y = A.gaussian_blur(x, torch.full((2,), sigma))
+    y = intensity.gaussian_blur(x, torch.full((2,), sigma))
     radius = max(1, math.ceil(3 * sigma))
     expected = x if sigma == 0 else gaussian_filter(x.numpy(), sigma, axes=(2, 3), radius=radius)
     inner = slice(radius, -radius)
@@ -166,7 +167,7 @@ def test_blur_is_a_gaussian_filter(sigma):
 
 def test_blur_keeps_a_constant_image_up_to_the_border():
     x = torch.full((2, 3, 28, 28), 0.6)
-    torch.testing.assert_close(A.gaussian_blur(x, torch.tensor([0.5, 2.0])), x)
+    torch.testing.assert_close(intensity.gaussian_blur(x, torch.tensor([0.5, 2.0])), x)
 
 
 def test_noise_has_the_drawn_spread():
@@ -178,13 +179,13 @@ def test_noise_has_the_drawn_spread():
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5, 9), (40, 1, 64, 64)])
 def test_normal_draws_are_normal_and_repeat(shape):
-    draws = A._normal(shape, generator(1))
-    assert draws.shape == shape and torch.equal(draws, A._normal(shape, generator(1)))
+    draws = intensity._normal(shape, generator(1))
+    assert draws.shape == shape and torch.equal(draws, intensity._normal(shape, generator(1)))
     assert stats.kstest(draws.flatten().numpy(), "norm").pvalue > 0.01
 
 
 def test_neighbouring_normal_draws_are_independent():
-    draws = A._normal((4, 50_000), generator(2)).flatten().double()  # four neighbours come from one random word
+    draws = intensity._normal((4, 50_000), generator(2)).flatten().double()  # four neighbours come from one random word
     for lag in (1, 2, 3, 4):
         assert abs((draws[lag:] * draws[:-lag]).mean()) < 4 / math.sqrt(len(draws))
 
@@ -286,7 +287,7 @@ def test_to_grey_has_three_equal_channels_of_the_luminance():
     x = images()
     y = A.to_grey(x)
     assert torch.equal(y[:, 0], y[:, 1]) and y.shape == x.shape
-    torch.testing.assert_close(y[:, 0], torch.einsum("c,nchw->nhw", torch.tensor(A.LUMINANCE), x))
+    torch.testing.assert_close(y[:, 0], torch.einsum("c,nchw->nhw", torch.tensor(intensity.LUMINANCE), x))
 
 
 # Frequency
@@ -326,13 +327,13 @@ def test_a_small_window_moves_the_mean_and_little_else():
 def test_augmix_shifts_by_the_stated_share_of_the_side():
     x = images(channels=1, n=1)
     kind, amount = torch.tensor([3]), torch.tensor([30 / 28])  # 1/30 of 28 pixels a unit: one pixel
-    moved = A._warp(x, A._affine(kind, amount))
+    moved = intensity._warp(x, intensity._affine(kind, amount))
     torch.testing.assert_close(moved[..., :-1], x[..., 1:], atol=1e-4, rtol=0)
 
 
 def test_augmix_turns_a_quarter_like_rot90():
     x = images(channels=1, n=1)
-    turned = A._warp(x, A._affine(torch.tensor([0]), torch.tensor([30.0])))
+    turned = intensity._warp(x, intensity._affine(torch.tensor([0]), torch.tensor([30.0])))
     quarter = [torch.rot90(x, k, (2, 3)) for k in (1, -1)]
     assert min(float((turned - q).abs().max()) for q in quarter) < 1e-3
 

@@ -11,7 +11,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from medgen_utils import clinic, training
 from medgen_utils.benchmark import run
-from medgen_utils.contenders import CONTENDERS
+from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.data import Batch
 from medgen_utils.data_augmentation import compose
 from medgen_utils.training import ERM, SmallCNN, build, fit, flips

@@ -17,8 +17,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from medgen_utils import data, download, preparation, publishers
-from medgen_utils.download import DataCorrupt, DataUnavailable, Source
+from medgen_utils import data
+from medgen_utils.data import preparation, publishers
+from medgen_utils.data import prepared as download
+from medgen_utils.data.prepared import DataCorrupt, DataUnavailable, Source
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / (os.environ.get("MEDGEN_DATA") or "../shared/data")  # read before the tests take the variable away
@@ -153,7 +155,9 @@ def test_a_half_written_file_of_an_interrupted_run_is_replaced(publisher, cache)
 def test_two_processes_at_once_download_once(publisher, cache):
     source = publisher.issue("set.zip", CONTENT)
     source_code = f"download.Source{tuple(source)!r}"
-    code = f"from medgen_utils import download; input(); print(download.obtain({source_code}).stat().st_size)"
+    code = (
+        f"import medgen_utils.data.prepared as download; input(); print(download.obtain({source_code}).stat().st_size)"
+    )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) for _ in range(2)]
     publisher.open.clear()
@@ -181,7 +185,7 @@ def test_medgen_data_comes_before_the_cache_and_the_cache_before_the_publisher(t
 def test_a_relative_medgen_data_is_found_from_the_folder_of_a_notebook(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDGEN_DATA", "medgen_utils")
     monkeypatch.chdir(tmp_path)
-    assert download.search("data.py") == ROOT / "medgen_utils" / "data.py"
+    assert download.search("clinic.py") == ROOT / "medgen_utils" / "clinic.py"
 
 
 def test_medgen_data_that_is_no_folder_is_refused(monkeypatch):

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from scipy import stats
 
-from medgen_utils import download, plotting, scoreboard, selection
+from medgen_utils import plotting, selection
 from medgen_utils.benchmark import KEY, RULES, chosen, read_results
-from medgen_utils.contenders import CONTENDERS, PROBLEMS, Contender, Problem
-from medgen_utils.intervals import holm, t_interval
-from medgen_utils.scoreboard import UPPER_BOUND, by_family, by_rule, coverage, final_scores, standings
+from medgen_utils.benchmark import standings as scoreboard
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
+from medgen_utils.benchmark.standings import UPPER_BOUND, by_family, by_rule, coverage, final_scores, standings
+from medgen_utils.data import prepared as download
+from medgen_utils.evaluation.intervals import holm, t_interval
 
 DOMAINS = ("A", "B", "C", "D")
 REAL = Problem("real", None, DOMAINS, ("B", "A", "D", "C"), steps=1, seeds=3)

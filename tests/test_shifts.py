@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from medgen_utils import shifts
 from medgen_utils.data import DatasetInfo, DomainDataset
-from medgen_utils.metrics import expected_calibration_error
+from medgen_utils.evaluation.metrics import expected_calibration_error
 
 INFO = DatasetInfo("toy", "toy", "drawn here", "none", "none")
 

@@ -10,7 +10,8 @@ import torch
 import yaml
 from PIL import Image
 
-from medgen_utils import data, publishers
+from medgen_utils import data
+from medgen_utils.data import publishers
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "chapters" / "teaching").glob("*.md"))

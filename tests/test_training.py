@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from medgen_utils import training
 from medgen_utils.data import Batch, DatasetInfo, DomainDataset
-from medgen_utils.training import ERM, SmallCNN, SmallResNet, build, draw_batches, fit
+from medgen_utils.training import ERM, SmallCNN, build, draw_batches, fit
 
 INFO = DatasetInfo("toy", "Toy", "drawn in the test", "none", "none")
 
@@ -39,12 +39,6 @@ def test_small_cnn_has_about_100_k_weights_and_the_features_it_promises():
     network = SmallCNN(3)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(100_000, rel=0.1)
     assert network(torch.rand(2, 3, 28, 28)).shape == (2, network.n_features)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_small_resnet_accepts_grey_and_colour(channels):
-    network = SmallResNet(channels).eval()
-    assert network(torch.rand(2, channels, 28, 28)).shape == (2, network.n_features)
 
 
 def test_normalize_acts_before_the_network():

@@ -14,7 +14,7 @@ import joblib
 
 from medgen_utils import setup
 from medgen_utils.benchmark import sweep
-from medgen_utils.contenders import CONTENDERS, PROBLEMS
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")

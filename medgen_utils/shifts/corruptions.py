@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from medgen_utils.stain import combine_stains, separate_stains
+from medgen_utils.data_augmentation.stain import combine_stains, separate_stains
 
 MODALITIES = ("x-ray", "ultrasound", "histology")
 

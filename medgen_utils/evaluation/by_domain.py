@@ -16,40 +16,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medgen_utils.data import DomainDataset
-from medgen_utils.inference import in_batches
-from medgen_utils.intervals import (
+from medgen_utils.evaluation.intervals import (
     Interval,
-    SignFlip,
     bootstrap_draws,
-    bootstrap_interval,
     percentiles,
-    sign_flip_test,
     t_interval,
 )
-from medgen_utils.metrics import (
+from medgen_utils.evaluation.metrics import (
     METRICS,
     Metric,
-    UndefinedMetric,
-    accuracy,
-    auroc,
-    balanced_accuracy,
-    brier,
-    calibration_error,
-    decision_curve,
-    expected_calibration_error,
-    f1,
-    reliability_curve,
-    sensitivity_at_specificity,
 )
-
-__all__ = [
-    "METRICS", "Cell", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "balanced_accuracy",
-    "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
-    "expected_calibration_error", "f1", "generalization_gap", "metrics_by", "paired_difference", "predictions_frame",
-    "probabilities", "reliability_curve", "sensitivity_at_specificity", "sign_flip_test",
-    "t_interval", "worst_domain",
-]  # fmt: skip
+from medgen_utils.evaluation.predictions import probabilities
 
 LOWER_IS_BETTER = ("brier", "calibration_error")
 
@@ -60,48 +37,6 @@ class Cell(NamedTuple):
     n: int
     value: np.ndarray
     draws: np.ndarray
-
-
-def predictions_frame(
-    algorithm: object,
-    dataset: DomainDataset,
-    *,
-    name: str,
-    seed: int,
-    protocol: str,
-    split: str = "test",
-    batch_size: int = 512,
-) -> pd.DataFrame:
-    """The tidy frame of one run on one data set, a row per image, in the order of the data set.
-
-    algorithm: anything with ``predict(x) -> logits (n, k)``; a module is put in evaluation mode and back.
-    ``index`` numbers the images by their position in the data set as it was loaded, which subsets keep.
-    ``group`` is "domain/patient", or "domain/image index" where the patient is unknown, so that patients of two
-    hospitals never collide; ``run`` is "protocol/name/seed".
-    """
-    prob = in_batches(algorithm, algorithm.predict, dataset.x, batch_size).double().softmax(1).numpy()
-    index = dataset.index.numpy()
-    domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
-    group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]
-    columns = {
-        "run": f"{protocol}/{name}/{seed}",
-        "algorithm": name,
-        "seed": seed,
-        "protocol": protocol,
-        "split": split,
-    }
-    columns |= {"domain": domain, "group": group, "index": index, "y": dataset.y.numpy(), "pred": prob.argmax(1)}
-    return pd.DataFrame(columns | {f"prob_{k}": prob[:, k] for k in range(prob.shape[1])})
-
-
-def probabilities(frame: pd.DataFrame) -> np.ndarray:
-    """The columns prob_0 ... prob_(k-1) of a tidy frame as (n, k), without those that are empty in all its rows."""
-    k = sum(column.startswith("prob_") for column in frame.columns)
-    missing = [f"prob_{i}" for i in range(k) if f"prob_{i}" not in frame.columns]
-    if k < 2 or missing:
-        raise ValueError(f"probabilities need columns prob_0, prob_1 ...; missing {missing or 'all'}: name them so")
-    prob = np.stack([frame[f"prob_{i}"].to_numpy(float) for i in range(k)], axis=1)
-    return prob[:, ~np.isnan(prob).all(0)]
 
 
 def metrics_by(

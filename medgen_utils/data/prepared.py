@@ -57,7 +57,7 @@ def search(file: str) -> Path | None:
     """
     folders = [cache_folder()]
     if named := os.environ.get("MEDGEN_DATA"):
-        places = [Path(named), Path(__file__).parents[1] / named]
+        places = [Path(named), Path(__file__).parents[2] / named]
         folder = next((place for place in places if place.is_dir()), None)
         if folder is None:
             raise ValueError(f"MEDGEN_DATA={named!r} is not a folder: correct the environment variable or unset it")

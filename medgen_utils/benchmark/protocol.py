@@ -2,7 +2,7 @@
 
 `run` is one experiment. `sweep` runs many: contenders x problems x left-out domains x trials of hyper-parameters x
 seeds, side by side, writing each to a CSV as it ends; started again, it goes on where it was. `chosen` then picks a
-trial for every left-out domain by one of the rules of `selection`. Who takes part: `medgen_utils.contenders`.
+trial for every left-out domain by one of the rules of `selection`. Who takes part: `medgen_utils.benchmark.entries`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from medgen_utils.contenders import SHARED_SPACE, Contender, Problem
-from medgen_utils.data import DomainDataset, split
+from medgen_utils.benchmark.entries import SHARED_SPACE, Contender, Problem
 from medgen_utils.data_augmentation import compose
+from medgen_utils.domains import DomainDataset, split
 from medgen_utils.evaluation import auroc, brier, predictions_frame
+from medgen_utils.machine import show_progress, with_one_thread
 from medgen_utils.self_supervision import unlabelled
-from medgen_utils.setup import show_progress
-from medgen_utils.training import ERM, Augmentation, build, fit, flips, with_one_thread
+from medgen_utils.training import ERM, Augmentation, build, fit, flips
 
 
 def run(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from .download import DataCorrupt, read_members
+from medgen_utils.data.prepared import DataCorrupt, read_members
 
 SIZES = (28, 64)
 SCANNERS = ("GE Logiq 7", "GE Logiq 5", "Toshiba Aplio 300", "U-Systems")

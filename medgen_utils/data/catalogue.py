@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """Where a data set comes from and what to be careful about; shown under every figure that uses it."""
-
-    name: str
-    title: str
-    source: str
-    licence: str
-    citation: str
-    warnings: tuple[str, ...] = ()
-
+from medgen_utils.domains import DatasetInfo
 
 MEDMNIST = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
 MEDMNIST_DATA = "doi:10.5281/zenodo.10519652"

@@ -17,10 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.data import Batch, DomainDataset
-from medgen_utils.pretext import (
+from medgen_utils.domains import Batch, DomainDataset
+from medgen_utils.self_supervision.pretext import (
     byol_loss,
-    from_patches,
     jigsaw_batch,
     jigsaw_permutations,
     masked_reconstruction_loss,
@@ -28,21 +27,12 @@ from medgen_utils.pretext import (
     random_crop,
     random_masking,
     rotate_batch,
-    supervised_contrastive,
-    to_patches,
     update_momentum,
 )  # fmt: skip
 from medgen_utils.training import ERM, Augmentation, SmallCNN, fit
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-__all__ = [
-    "BYOL", "MAE", "JiGen", "RotNet", "SimCLR", "byol_loss", "fine_tune", "from_patches", "jigsaw_batch",
-    "jigsaw_permutations", "linear_probe", "masked_reconstruction_loss", "nearest", "nt_xent", "principal_components",
-    "random_crop", "random_masking", "rotate_batch", "supervised_contrastive", "to_patches", "unlabelled",
-    "update_momentum",
-]  # fmt: skip
 
 
 class SimCLR(ERM):

@@ -13,7 +13,7 @@ from scipy.special import betaincinv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.data import Batch
+from medgen_utils.domains import Batch
 from medgen_utils.training import ERM, SmallCNN
 
 

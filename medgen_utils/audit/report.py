@@ -22,10 +22,10 @@ import pandas as pd
 from scipy import stats
 
 from medgen_utils import __version__
-from medgen_utils.audit_page import render
+from medgen_utils.audit.page import render
 from medgen_utils.evaluation import Cell, cells_by_domain, probabilities
-from medgen_utils.intervals import percentiles, sign_flip_test
-from medgen_utils.metrics import (
+from medgen_utils.evaluation.intervals import percentiles, sign_flip_test
+from medgen_utils.evaluation.metrics import (
     accuracy,
     auroc,
     balanced_accuracy,

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from medgen_utils import clinic, concept_shift, data_augmentation, feature_alignment, meta_learning, self_supervision
 from medgen_utils.clinic import NEW_HOSPITAL, Hospital
-from medgen_utils.data import DomainDataset, load
+from medgen_utils.data import load
+from medgen_utils.domains import DomainDataset
 from medgen_utils.training import ERM, Augmentation, flips, flips_and_turns
 
 SHARED_SPACE = {"learning_rate": (2e-3, 5e-4, 8e-3), "weight_decay": (1e-3, 1e-5, 1e-2)}  # of every contender

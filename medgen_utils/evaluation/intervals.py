@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit  # Student's quantile; scipy.stats would double the import time
 
-from medgen_utils.metrics import Metric, UndefinedMetric
+from medgen_utils.evaluation.metrics import Metric, UndefinedMetric
 
 
 class Interval(NamedTuple):

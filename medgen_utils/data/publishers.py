@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import download
-from .download import (
+from medgen_utils.data import prepared as download
+from medgen_utils.data.preparation import SIZES, ami_br_votes, atnorm_md_votes, prepare_busbra, prepare_mitosis
+from medgen_utils.data.prepared import (
     DataCorrupt,
     DataUnavailable,
     Source,
@@ -28,7 +29,6 @@ from .download import (
     search,
     where_to_put,
 )
-from .preparation import SIZES, ami_br_votes, atnorm_md_votes, prepare_busbra, prepare_mitosis
 
 BUSBRA = Source(
     "BUSBRA.zip",

@@ -1,7 +1,4 @@
-"""Make a shift, measure it, correct for it. Chapter: domain_shift.
-
-The tests that detect a shift are in `medgen_utils.detection` and are taught under their names here.
-"""
+"""Make a prior shift, correct for it, and tell which kind of shift the evidence points to. Chapter: domain_shift."""
 
 from __future__ import annotations
 
@@ -11,34 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medgen_utils.corruptions import CORRUPTIONS, corrupt
-from medgen_utils.data import DomainDataset
-from medgen_utils.detection import (
+from medgen_utils.domains import DomainDataset
+from medgen_utils.evaluation.intervals import holm
+from medgen_utils.shifts.detection import (
     ShiftTest,
     black_box_shift_detection,
-    domain_classifier_test,
     mmd_two_sample_test,
     predicted_label_test,
 )
-from medgen_utils.intervals import holm
-
-__all__ = [
-    "CORRUPTIONS",
-    "LabelShift",
-    "Outputs",
-    "ShiftReport",
-    "ShiftTest",
-    "black_box_shift_detection",
-    "corrupt",
-    "diagnose",
-    "domain_classifier_test",
-    "estimate_label_shift",
-    "mmd_two_sample_test",
-    "one_per_group",
-    "predicted_label_test",
-    "prior_correction",
-    "resample_prevalence",
-]
 
 
 def resample_prevalence(dataset: DomainDataset, prevalence: float | Sequence[float], seed: int) -> DomainDataset:

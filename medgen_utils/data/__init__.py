@@ -15,27 +15,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from . import publishers
-from .catalogue import DATASETS, MEDMNIST, MEDMNIST_DATA, DatasetInfo
-from .domains import Batch, DomainDataset, leave_one_domain_out, split
-from .download import DataCorrupt, DataUnavailable, search
-from .folder import from_folder
+from medgen_utils.clinic import default_clinic
+from medgen_utils.data import publishers
+from medgen_utils.data.catalogue import DATASETS, MEDMNIST, MEDMNIST_DATA
+from medgen_utils.data.own_images import from_folder
+from medgen_utils.data.prepared import DataCorrupt, DataUnavailable, search
+from medgen_utils.domains import Batch, DatasetInfo, DomainDataset, leave_one_domain_out, split
 
 __all__ = [
-    "DATASETS",
-    "Batch",
-    "DataCorrupt",
-    "DataUnavailable",
-    "DatasetInfo",
-    "DomainDataset",
-    "find",
-    "from_folder",
-    "from_medmnist",
-    "leave_one_domain_out",
-    "load",
-    "load_graders",
-    "split",
-]
+    "DATASETS", "Batch", "DataCorrupt", "DataUnavailable", "DatasetInfo", "DomainDataset", "find",
+    "from_folder", "from_medmnist", "leave_one_domain_out", "load", "load_graders", "split",
+]  # fmt: skip
 
 PARTS = ("train", "val", "test")  # of a MedMNIST file
 CAIRO = "GE Logiq E9"  # the scanner of BreastMNIST's one hospital, in Cairo
@@ -96,8 +86,6 @@ def load(name: str, size: int = 28) -> DomainDataset:
     """
     _files(name, size)  # refuses an unknown name
     if name == "clinic":
-        from .clinic import default_clinic
-
         return default_clinic(size)
     if name == "breast-ultrasound":
         return _breast_ultrasound(size)

@@ -3,8 +3,7 @@
 An augmentation is a function of images (N, C, H, W) in [0, 1] and a generator; it draws for every image anew.
 The draws come from a CPU generator and are moved to the images' device, so they are the same on every device.
 `training.fit` takes one as ``augment``; `compose` makes one of several, ``functools.partial`` sets a strength.
-What mixes images of several hospitals is in `medgen_utils.mixing`, stains are in `medgen_utils.stain`; both are taught
-under their names here.
+What mixes images of several hospitals is in `mixing`, stains are in `stain`.
 """
 
 from __future__ import annotations
@@ -16,35 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.data import Batch
-from medgen_utils.mixing import (
-    AmplitudeMix,
-    MixStyle,
-    Mixup,
-    StyleMixing,
-    amplitude_jitter,
-    draw_beta,
-    fourier_amplitude_mix,
-    mix_style,
-    mixup,
-    partners,
-)
-from medgen_utils.stain import (
-    combine_stains,
-    macenko,
+from medgen_utils.data_augmentation.stain import (
     require_colour,
-    separate_stains,
-    stain_jitter,
-    stain_normalize,
 )
+from medgen_utils.domains import Batch
 from medgen_utils.training import ERM, Augmentation
-
-__all__ = [
-    "AmplitudeMix", "AugMix", "MixStyle", "Mixup", "RandConv", "StyleMixing", "amplitude_jitter", "augmix",
-    "augmix_jsd", "colour_jitter", "combine_stains", "compose", "draw_beta", "fourier_amplitude_mix",
-    "intensity_jitter", "macenko", "mix_style", "mixup", "partners", "random_convolution", "separate_stains",
-    "stain_jitter", "stain_normalize", "standardize_per_image", "to_grey",
-]  # fmt: skip
 
 LUMINANCE = (0.299, 0.587, 0.114)
 PORTION = 2**19  # numbers handled at a time: 2 MB fit the cache, and their memory is used again for the next ones

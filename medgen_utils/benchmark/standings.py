@@ -15,9 +15,9 @@ import pandas as pd
 from scipy.special import stdtr
 
 from medgen_utils.benchmark import KEY, RULES, chosen, read_results
-from medgen_utils.contenders import CONTENDERS, PROBLEMS, Contender, Problem
-from medgen_utils.download import Source, obtain
-from medgen_utils.intervals import sign_flip_test
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
+from medgen_utils.data.prepared import Source, obtain
+from medgen_utils.evaluation.intervals import sign_flip_test
 
 FILE = "chapters/results/sweep_scoreboard.csv"
 CHECKSUM = "sha256:c311ba0d77ca05fbb9bafb247df1bed25a95fa31a26f5d37c01c7b463027fa11"
@@ -32,7 +32,7 @@ INNER = {
 def committed_results() -> pd.DataFrame:
     """The runs of the book's own sweep: from the repository where we are in it, else downloaded from its release.
 
-    The download is checked; `DataUnavailable` and `DataCorrupt` as in `medgen_utils.download`.
+    The download is checked; `DataUnavailable` and `DataCorrupt` as in `medgen_utils.data.prepared`.
     """
     path = Path(__file__).parents[1] / FILE
     if not path.exists():

@@ -10,8 +10,7 @@ import pandas as pd
 import torch
 from PIL import Image, ImageOps
 
-from .catalogue import DatasetInfo
-from .domains import DomainDataset
+from medgen_utils.domains import DatasetInfo, DomainDataset
 
 _GREY = ("1", "L", "LA")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a channel: how to scale them is your choice

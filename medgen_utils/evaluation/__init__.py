@@ -1,0 +1,42 @@
+"""From predictions to claims: metrics, intervals, comparisons by domain. Chapter: evaluation_protocols."""
+
+from medgen_utils.evaluation.by_domain import (
+    Cell,
+    cells_by_domain,
+    generalization_gap,
+    metrics_by,
+    paired_difference,
+    worst_domain,
+)
+from medgen_utils.evaluation.intervals import (
+    Interval,
+    SignFlip,
+    bootstrap_draws,
+    bootstrap_interval,
+    holm,
+    sign_flip_test,
+    t_interval,
+)
+from medgen_utils.evaluation.metrics import (
+    METRICS,
+    UndefinedMetric,
+    accuracy,
+    auroc,
+    balanced_accuracy,
+    brier,
+    calibration_error,
+    decision_curve,
+    expected_calibration_error,
+    f1,
+    reliability_curve,
+    sensitivity_at_specificity,
+)
+from medgen_utils.evaluation.predictions import predictions_frame, probabilities
+
+__all__ = [
+    "METRICS", "Cell", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "balanced_accuracy",
+    "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
+    "expected_calibration_error", "f1", "generalization_gap", "holm", "metrics_by", "paired_difference",
+    "predictions_frame", "probabilities", "reliability_curve", "sensitivity_at_specificity", "sign_flip_test",
+    "t_interval", "worst_domain",
+]  # fmt: skip

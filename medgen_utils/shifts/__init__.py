@@ -1,0 +1,26 @@
+"""Make a shift, measure it, correct for it. Chapter: domain_shift."""
+
+from medgen_utils.shifts.corruptions import CORRUPTIONS, corrupt
+from medgen_utils.shifts.detection import (
+    ShiftTest,
+    black_box_shift_detection,
+    domain_classifier_test,
+    mmd_two_sample_test,
+    predicted_label_test,
+)
+from medgen_utils.shifts.diagnosis import (
+    LabelShift,
+    Outputs,
+    ShiftReport,
+    diagnose,
+    estimate_label_shift,
+    one_per_group,
+    prior_correction,
+    resample_prevalence,
+)
+
+__all__ = [
+    "CORRUPTIONS", "LabelShift", "Outputs", "ShiftReport", "ShiftTest", "black_box_shift_detection", "corrupt",
+    "diagnose", "domain_classifier_test", "estimate_label_shift", "mmd_two_sample_test", "one_per_group",
+    "predicted_label_test", "prior_correction", "resample_prevalence",
+]  # fmt: skip
