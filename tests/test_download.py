@@ -156,7 +156,7 @@ def test_two_processes_at_once_download_once(publisher, cache):
     source = publisher.issue("set.zip", CONTENT)
     source_code = f"download.Source{tuple(source)!r}"
     code = (
-        f"import medgen_utils.data.prepared as download; input(); print(download.obtain({source_code}).stat().st_size)"  # noqa: E501
+        f"import medgen_utils.data.prepared as download; input(); print(download.obtain({source_code}).stat().st_size)"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) for _ in range(2)]
