@@ -7,6 +7,7 @@ import re
 from itertools import pairwise
 
 MAX_CELL_LINES = 35
+MARKS = re.compile(r"NBVAL_\w+|### (?:BEGIN|END) SOLUTION")
 FENCED = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 CODE_OR_MATH = re.compile(r"`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 TAG = re.compile(r"</?([a-zA-Z][\w-]*)[^>]*>")
@@ -81,13 +82,15 @@ def heading_problems(notebook: dict) -> list[str]:
 
 
 def code_problems(notebook: dict) -> list[str]:
-    """Cells that are too long, were not run in order, or ended in an error."""
+    """Cells that are too long, carry marks for a tool, were not run in order, or ended in an error."""
     problems = []
     run = [(i, cell) for i, cell in _cells(notebook, "code") if source(cell).strip()]
     for number, (i, cell) in enumerate(run, start=1):
         lines = source(cell).count("\n") + 1
         if lines > MAX_CELL_LINES:
             problems.append(f"cell {i}: {lines} lines, more than {MAX_CELL_LINES}")
+        if mark := MARKS.search(source(cell)):
+            problems.append(f"cell {i}: {mark[0]!r} is for a tool, not for readers: use a tag (nbval-check-output)")
         if cell["execution_count"] != number:
             problems.append(f"cell {i}: execution count {cell['execution_count']} instead of {number}")
         expected = "raises-exception" in cell["metadata"].get("tags", [])

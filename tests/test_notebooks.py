@@ -107,6 +107,7 @@ BAD = {
     "inline display math": with_source("where $$x$$ is"),
     "second h1": with_source("# Another title"),
     "skipped heading": with_source("## Part\n\n#### Detail"),
+    "mark for nbval": with_source("# NBVAL_CHECK_OUTPUT\na < b", cell=1),
     "long cell": with_source("a = 1\n" * 40, cell=1),
     "not run in order": changed(lambda notebook: notebook["cells"][3].update(execution_count=7)),
     "not run": changed(lambda notebook: notebook["cells"][1].update(execution_count=None)),
