@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from medgen_utils.audit.read import read_predictions
-from medgen_utils.audit.report import audit, check_folder
+from medgen_utils.audit.report import audit
+from medgen_utils.audit.write import check_folder
 
 EXAMPLE = """example:
   python -m medgen_utils audit predictions.csv --label y --prob p --domain hospital \\

@@ -7,10 +7,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +20,7 @@ from scipy import stats
 
 from medgen_utils import __version__
 from medgen_utils.audit.page import render
+from medgen_utils.audit.write import write_report
 from medgen_utils.evaluation import Cell, cells_by_domain, probabilities
 from medgen_utils.evaluation.intervals import percentiles, sign_flip_test
 from medgen_utils.evaluation.metrics import (
@@ -35,8 +33,6 @@ from medgen_utils.evaluation.metrics import (
     reliability_curve,
 )
 from medgen_utils.shifts import prior_correction
-
-FILES = ("index.html", "report.json", "metrics.csv")
 
 
 @dataclass(frozen=True)
@@ -51,32 +47,7 @@ class Audit:
 
         An earlier report there is replaced. FileExistsError where the folder holds anything else.
         """
-        folder = Path(folder)
-        check_folder(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            done = work / "new"
-            done.mkdir()
-            (done / "index.html").write_text(render(self.report), encoding="utf-8")
-            (done / "report.json").write_text(json.dumps(self.report, indent=1, allow_nan=False), encoding="utf-8")
-            self.metrics.to_csv(done / "metrics.csv", index=False)
-            if folder.exists():
-                folder.rename(work / "old")
-            try:
-                done.rename(folder)
-            except OSError:
-                (work / "old").rename(folder)  # put the earlier report back
-                raise
-        finally:
-            shutil.rmtree(work)
-        return folder / "index.html"
-
-
-def check_folder(folder: Path) -> None:
-    """FileExistsError unless ``folder`` is new, empty, or holds an earlier report only."""
-    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - set(FILES)):
-        raise FileExistsError(f"{folder} holds other files: name a new folder for the report")
+        return write_report(folder, render(self.report), self.report, self.metrics)
 
 
 def audit(
