@@ -16,8 +16,7 @@ from torch import Tensor
 
 from medgen_utils.domains import DomainDataset
 from medgen_utils.evaluation import predictions_frame
-
-LOWER_IS_BETTER = ("loss", "brier", "calibration_error")
+from medgen_utils.evaluation.metrics import LOWER_IS_BETTER
 
 
 class Choice(NamedTuple):

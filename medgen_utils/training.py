@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from medgen_utils.backbones import SmallCNN
 from medgen_utils.domains import Batch, DomainDataset
-from medgen_utils.evaluation import auroc
+from medgen_utils.evaluation import auroc, predict_probabilities
 from medgen_utils.machine import in_batches, show_progress, training_device
 from medgen_utils.machine import map_runs as map_runs  # taught here
 
@@ -227,11 +227,6 @@ def _score(algorithm: ERM, dataset: DomainDataset, step: int) -> list[dict]:
             domain = dataset.domain_names[number]
             rows.append({"step": step, "split": "validation", "domain": domain, "metric": metric, "value": value})
     return rows
-
-
-def predict_probabilities(algorithm: ERM, x: Tensor, batch_size: int = 512) -> np.ndarray:
-    """Class probabilities (N, k) of images x (N, C, H, W), in evaluation mode."""
-    return in_batches(algorithm, algorithm.predict, x, batch_size).double().softmax(1).numpy()
 
 
 def extract_features(algorithm: ERM, x: Tensor, batch_size: int = 512) -> Tensor:

@@ -131,7 +131,7 @@ def _cells(rows: pd.DataFrame, functions: list[Callable], n_resamples: int, seed
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # undefined values and peeks are shown on the page
         tasks = [pool.submit(cells_by_domain, part, (), functions, n_resamples, seed) for part in parts]
-        return {domain: cell for task in tasks for domain, cell in task.result()[()].items()}
+        return {domain: cell for task in tasks for domain, cell in task.result().groups[()].items()}
 
 
 def mean_error(y: np.ndarray, prob: np.ndarray, weights: np.ndarray | None = None) -> float | np.ndarray:

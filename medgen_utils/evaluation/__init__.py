@@ -1,13 +1,12 @@
 """From predictions to claims: metrics, intervals, comparisons by domain. Chapter: evaluation_protocols."""
 
 from medgen_utils.evaluation.by_domain import (
-    Cell,
-    cells_by_domain,
     generalization_gap,
     metrics_by,
     paired_difference,
     worst_domain,
 )
+from medgen_utils.evaluation.cells import Cell, Cells, cells_by_domain
 from medgen_utils.evaluation.intervals import (
     Interval,
     SignFlip,
@@ -31,12 +30,12 @@ from medgen_utils.evaluation.metrics import (
     reliability_curve,
     sensitivity_at_specificity,
 )
-from medgen_utils.evaluation.predictions import predictions_frame, probabilities
+from medgen_utils.evaluation.predictions import predict_probabilities, predictions_frame, probabilities
 
 __all__ = [
-    "METRICS", "Cell", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "balanced_accuracy",
+    "METRICS", "Cell", "Cells", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "balanced_accuracy",
     "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
     "expected_calibration_error", "f1", "generalization_gap", "holm", "metrics_by", "paired_difference",
-    "predictions_frame", "probabilities", "reliability_curve", "sensitivity_at_specificity", "sign_flip_test",
-    "t_interval", "worst_domain",
+    "predict_probabilities", "predictions_frame", "probabilities", "reliability_curve",
+    "sensitivity_at_specificity", "sign_flip_test", "t_interval", "worst_domain",
 ]  # fmt: skip

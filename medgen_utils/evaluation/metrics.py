@@ -17,6 +17,8 @@ import pandas as pd
 Array = np.ndarray
 Metric = Callable[..., float | Array]
 
+LOWER_IS_BETTER = ("loss", "brier", "calibration_error")
+
 
 class UndefinedMetric(RuntimeWarning):
     """A metric has no value on these images, for example an AUROC without positive cases."""

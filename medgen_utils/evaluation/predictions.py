@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from medgen_utils.domains import DomainDataset
 from medgen_utils.machine import in_batches
+
+
+def predict_probabilities(algorithm: object, x: Tensor, batch_size: int = 512) -> np.ndarray:
+    """Class probabilities (N, k) of images x (N, C, H, W): the softmax of ``algorithm.predict(x) -> logits (n, k)``.
+
+    A module is put in evaluation mode and back. Chapter: domain_shift.
+    """
+    return in_batches(algorithm, algorithm.predict, x, batch_size).double().softmax(1).numpy()
 
 
 def predictions_frame(
@@ -21,12 +30,12 @@ def predictions_frame(
 ) -> pd.DataFrame:
     """The tidy frame of one run on one data set, a row per image, in the order of the data set.
 
-    algorithm: anything with ``predict(x) -> logits (n, k)``; a module is put in evaluation mode and back.
+    algorithm: anything with ``predict(x) -> logits (n, k)``, see `predict_probabilities`.
     ``index`` numbers the images by their position in the data set as it was loaded, which subsets keep.
     ``group`` is "domain/patient", or "domain/image index" where the patient is unknown, so that patients of two
     hospitals never collide; ``run`` is "protocol/name/seed".
     """
-    prob = in_batches(algorithm, algorithm.predict, dataset.x, batch_size).double().softmax(1).numpy()
+    prob = predict_probabilities(algorithm, dataset.x, batch_size)
     index = dataset.index.numpy()
     domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
     group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]
