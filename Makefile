@@ -11,7 +11,7 @@ endif
 BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help sweep book test lab serve execute lint format stamp teach clean site results claims explorer colab zip epub audit-site
+.PHONY: help sweep book test lab serve execute lint format write teach clean site explorer colab zip epub audit-site
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,54 +38,43 @@ serve: site ## Build the site and serve it on http://localhost:8000 (PORT=...)
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 zip: site ## Pack the site into _build/medgen-book-VERSION.zip, to be read without a network
-	$(BIN)/python tools/site_zip.py
+	$(BIN)/python -m tools.site.archive
 
 epub: .venv/dev ## Build the book as _build/medgen-book-VERSION.epub, for e-readers
 	rm -rf _build/epub
 	$(BUILD) --builder custom --custom-builder epub
-	$(BIN)/python tools/epub.py
+	$(BIN)/python -m tools.site.epub
 
 audit-site: .venv/book ## Measure the built chapter pages with Lighthouse (needs a browser and npm; run nothing beside it)
-	$(BIN)/python tools/lighthouse.py
+	$(BIN)/python -m tools.site.lighthouse
 
 execute: .venv/dev ## Run the notebooks in full mode and store their outputs (one only: NOTEBOOK=chapters/x.ipynb)
-	MEDGEN_MODE=full MEDGEN_STATIC=1 $(BIN)/python tools/execute.py $(NOTEBOOK)
-	$(BIN)/python tools/results.py
+	MEDGEN_MODE=full MEDGEN_STATIC=1 $(BIN)/python -m tools.execute $(NOTEBOOK)
+	$(BIN)/python -m tools.write
 
 sweep: .venv/dev ## Run every method on every problem for the scoreboard (MEDGEN_MODE=full: hours; goes on where it was)
-	$(BIN)/python tools/sweep.py
+	$(BIN)/python -m tools.sweep
 
 explorer: .venv/book ## Train the two networks of the explorer and write all its page needs
-	$(BIN)/python tools/export_explorer.py
+	$(BIN)/python -m explorer.export
 
 colab: .venv-colab/ready ## Run every chapter, fast mode, with the versions that Colab has (one: NOTEBOOK=...)
-	.venv-colab/bin/python tools/colab.py $(NOTEBOOK)
+	.venv-colab/bin/python -m tools.colab $(NOTEBOOK)
 
-lint: .venv/dev ## Check format, code and stamped addresses
+lint: .venv/dev ## Check format, code, and that everything derived is in step
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python tools/stamp.py --check
-	$(BIN)/python tools/derive.py --check
-	$(BIN)/python tools/results.py --check
-	$(BIN)/python tools/claims.py --check
+	$(BIN)/python -m tools.write --check
 
 format: .venv/dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-stamp: .venv/book ## Write address, version, quizzes and exercise stubs into every file that shows them
-	$(BIN)/python tools/stamp.py
-	$(BIN)/python tools/derive.py
+write: .venv/book ## Write all that is derived: address, version, quizzes, exercise stubs, results, claims
+	$(BIN)/python -m tools.write
 
 teach: .venv/dev ## Write student notebooks, solutions, slides, handouts and quizzes into _build/teach
-	$(BIN)/python tools/teach.py
-
-results: .venv/book ## Write the numbers of the chapters' outputs into chapters/results, and then the claims
-	$(BIN)/python tools/results.py
-	$(BIN)/python tools/claims.py
-
-claims: .venv/book ## Write the page of claims from chapters/claims.yml and chapters/results
-	$(BIN)/python tools/claims.py
+	$(BIN)/python -m tools.teach.material
 
 clean: ## Delete what was built (the environment too: rm -rf .venv)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

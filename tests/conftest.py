@@ -8,8 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from lighthouse import BROWSERS
 from matplotlib import pyplot as plt
+
+from tools.site.lighthouse import BROWSERS
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 FLAGS = (

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import colab
-import colab_versions
 import pytest
-import stamp
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
+
+from tools import colab, colab_versions
+from tools.address import Address, wanted
+from tools.write import stamp
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -41,7 +42,7 @@ class Shell:
 
 @pytest.fixture
 def cell() -> str:
-    return stamp.setup_source("feature_alignment", ["clinic"], stamp.Address("owner/name", "7.8.9"))
+    return stamp.setup_source("feature_alignment", ["clinic"], Address("owner/name", "7.8.9"))
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_every_chapter_has_this_cell():
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         first = "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
         before, _, after = stamp.SETUP.partition("{call}")
-        expected = before.format(**stamp.wanted()._asdict(), call="") + after
+        expected = before.format(**wanted()._asdict(), call="") + after
         assert first.startswith(expected), path.stem
 
 
@@ -96,7 +97,7 @@ def test_a_local_archive_stands_in_for_the_tag_and_can_be_installed(tmp_path, ce
     package = colab.archive(tmp_path)
     source = colab.stand_in(cell, package)
     assert package.as_uri() in source and "https://github.com" not in source
-    with pytest.raises(ValueError, match="make stamp"):
+    with pytest.raises(ValueError, match="make write"):
         colab.stand_in("setup()", package)
     command = [sys.executable, "-c", "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())", package]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-import exercises
 import nbformat
 import pytest
+
+from tools.teach import exercises
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
@@ -108,7 +109,7 @@ def test_typical_mistakes_belong_to_exercises_of_the_chapter(chapter):
 @every_exercise
 def test_the_stub_is_cut_from_the_solution(chapter, name):
     exercise = EXERCISES[chapter][name]
-    assert NOTEBOOKS[chapter].cells[exercise.stub].source == exercises.cut(exercise.solution), "run `make stamp`"
+    assert NOTEBOOKS[chapter].cells[exercise.stub].source == exercises.cut(exercise.solution), "run `make write`"
 
 
 def test_cut_takes_out_what_stands_between_the_marks():

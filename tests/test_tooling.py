@@ -8,12 +8,14 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-import execute
 import nbformat
 import pytest
-import stamp
 import yaml
 from packaging.specifiers import SpecifierSet
+
+from tools import execute
+from tools.address import Address, wanted
+from tools.write import stamp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,30 +41,30 @@ def fork(book: Path) -> None:
 
 
 def test_everything_is_in_step_with_pyproject():
-    assert stamp.stamp(write=False) == [], "run `make stamp`"
+    assert stamp.update(write=False) == [], "run `make write`"
 
 
 def test_a_fork_changes_one_line_and_stamps(book):
-    old = stamp.wanted(book).slug
+    old = wanted(book).slug
     fork(book)
-    assert set(stamp.stamp(book)) == {*stamp.TEXT_FILES, "chapters/a_chapter.ipynb"}
+    assert set(stamp.update(book)) == {*stamp.TEXT_FILES, "chapters/a_chapter.ipynb"}
     for name in stamp.TEXT_FILES:
         text = (book / name).read_text()
         assert f"github.com/{old}" not in text
         assert "github.com/someone/their-book" in text or "someone.github.io/their-book/" in text
-    assert stamp.stamped(book) == stamp.Address("someone/their-book", "7.8.9")
-    assert stamp.stamp(book) == []
+    assert stamp.stamped(book) == Address("someone/their-book", "7.8.9")
+    assert stamp.update(book) == []
 
 
 def test_check_changes_nothing(book):
     fork(book)
     before = {path: path.read_bytes() for path in book.rglob("*") if path.is_file()}
-    assert stamp.stamp(book, write=False) != []
+    assert stamp.update(book, write=False) != []
     assert before == {path: path.read_bytes() for path in book.rglob("*") if path.is_file()}
 
 
 def test_stamped_chapter_has_links_and_set_up(book):
-    stamp.stamp(book)
+    stamp.update(book)
     cells = json.loads((book / "chapters" / "a_chapter.ipynb").read_text())["cells"]
     assert "".join(cells[0]["source"]).startswith("# A chapter\n\n[Open in Colab](https://colab.research.google.com/")
     assert "".join(cells[0]["source"]).endswith("\n\nText.")
@@ -75,13 +77,13 @@ def test_an_address_that_is_no_repository_is_refused(book, address):
     project = book / "pyproject.toml"
     project.write_text(re.sub(r'Repository = ".*"', f'Repository = "{address}"', project.read_text()))
     with pytest.raises(ValueError, match="OWNER/NAME"):
-        stamp.wanted(book)
+        wanted(book)
 
 
 def test_package_and_project_have_the_same_version():
     import medgen_utils
 
-    assert medgen_utils.__version__ == stamp.wanted().version
+    assert medgen_utils.__version__ == wanted().version
 
 
 def notebook_file(folder: Path, *cells: str, **metadata) -> Path:

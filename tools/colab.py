@@ -1,4 +1,4 @@
-"""Run chapters the way Colab does: ``make colab``, or ``.venv-colab/bin/python tools/colab.py [chapters/x.ipynb ...]``.
+"""Run chapters the way Colab does: ``make colab``, or ``.venv-colab/bin/python -m tools.colab [chapters/x.ipynb ...]``.
 
 The Python that runs this has Colab's versions (tools/colab_versions.txt) and neither the package nor medmnist: the
 set-up cell of the first chapter has to install them. Each notebook runs in fast mode from the folder of the chapters,
@@ -24,12 +24,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
 SETUP_SECONDS = 60
 CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
 SWEEP = "chapters/results/sweep_scoreboard.csv"
-ARCHIVED = ("pyproject.toml", "README.md", "medgen_utils/*.py")
+ARCHIVED = ("pyproject.toml", "README.md", "medgen_utils/**/*.py", "medgen_utils/**/*.j2")
 
 
 def pip(*arguments: str) -> str:
@@ -73,7 +74,7 @@ def stand_in(source: str, package: Path) -> str:
     """The set-up cell with the address of the tag replaced by a local archive. ValueError where it has no address."""
     text, found = re.subn(r"https://github\.com/\S+\.zip", package.as_uri(), source)
     if found != 1:
-        raise ValueError(f"the set-up cell names {found} archives instead of one: run `make stamp`")
+        raise ValueError(f"the set-up cell names {found} archives instead of one: run `make write`")
     return text
 
 

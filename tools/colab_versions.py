@@ -1,7 +1,7 @@
 """Bring tools/colab_versions.txt up to date with what Colab has installed.
 
-    python tools/colab_versions.py pip-freeze.txt
-    python tools/colab_versions.py https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.txt
+    python -m tools.colab_versions pip-freeze.txt
+    python -m tools.colab_versions https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.txt
 
 The argument is the file, or its address, in which Google publishes the packages of a Colab runtime. The names in the
 list stay, their versions are replaced, and the version of Python is read from the name of torch's wheel. ``-`` reads

@@ -1,4 +1,4 @@
-"""Run chapter notebooks from top to bottom and store their outputs: ``python tools/execute.py [chapters/x.ipynb ...]``.
+"""Run chapter notebooks from top to bottom and store their outputs: ``python -m tools.execute [chapters/x.ipynb ...]``.
 
 A notebook is written only when all of its cells succeeded. Mode and data come from the environment (MEDGEN_MODE,
 MEDGEN_DATA). What was run, when and with what is kept in the notebook's metadata, under ``medgen.executed``.
@@ -14,6 +14,8 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+
+from tools import ROOT
 
 CELL_TIMEOUT = 1800  # seconds; a full-mode cell that trains
 PACKAGES = ("torch", "torchvision", "numpy", "medmnist")
@@ -49,7 +51,6 @@ def execute(path: Path, cell_timeout: int = CELL_TIMEOUT) -> float:
 
 
 if __name__ == "__main__":
-    root = Path(__file__).resolve().parent.parent
-    for path in [Path(name) for name in sys.argv[1:]] or sorted(root.glob("chapters/*.ipynb")):
+    for path in [Path(name) for name in sys.argv[1:]] or sorted(ROOT.glob("chapters/*.ipynb")):
         print(f"{path} ...", flush=True)
         print(f"{path} done in {execute(path):.0f} s", flush=True)

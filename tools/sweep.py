@@ -2,21 +2,20 @@
 
 MEDGEN_MODE=full writes ``chapters/results/sweep_scoreboard.csv`` (hours on two cores, see the chapter).
 MEDGEN_MODE=fast, the default, writes ``_build/scoreboard_fast.csv``: few steps, two trials, one seed, four contenders.
-For a Dask cluster: ``python tools/sweep.py --dask scheduler-address``.
+For a Dask cluster: ``python -m tools.sweep --dask scheduler-address``.
 """
 
 import argparse
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import joblib
 
 from medgen_utils import setup
 from medgen_utils.benchmark import sweep
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")
 
 

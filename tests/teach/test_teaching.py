@@ -1,0 +1,105 @@
+"""The teacher's pages: their code runs as it stands, their plans cover every chapter, their links point somewhere."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from medgen_utils import data
+from medgen_utils.data import publishers
+from tools import ROOT
+
+PAGES = sorted((ROOT / "chapters" / "teaching").glob("*.md"))
+PLANS = [page for page in PAGES if page.stem.startswith("plans_")]
+PARTS = ("**Objectives.**", "| minutes | what |", "**Misconceptions**", "**Board plan**", "**Discussion**")
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def code(page: str) -> str:
+    """All Python of a page, in order."""
+    text = (ROOT / "chapters" / "teaching" / page).read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+def write_medmnist(folder: Path, flag: str, n_classes: int, monkeypatch) -> None:
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part, n in {"train": 12, "val": 3, "test": 6}.items():
+        arrays[f"{part}_images"] = random.integers(0, 256, (n, 28, 28, 3), dtype=np.uint8)
+        arrays[f"{part}_labels"] = np.arange(n, dtype=np.uint8)[:, None] % n_classes
+    np.savez(folder / f"{flag}.npz", **arrays)
+    monkeypatch.delitem(publishers.MEDMNIST_MD5, flag, raising=False)
+
+
+def write_folder(folder: Path) -> None:
+    """Sixty small images of three hospitals, a table, and a patient for every second image."""
+    (folder / "my_images").mkdir()
+    random = np.random.default_rng(0)
+    rows = ["file,label,domain,group"]
+    for i in range(60):
+        Image.fromarray(random.integers(0, 256, (32, 40), dtype=np.uint8)).save(folder / "my_images" / f"{i}.png")
+        rows.append(f"{i}.png,{('benign', 'malignant')[i // 3 % 2]},{('north', 'south', 'east')[i % 3]},p{i // 6}")
+    (folder / "my_labels.csv").write_text("\n".join(rows) + "\n")
+
+
+def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("medmnist")
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEDGEN_DATA", str(tmp_path))
+    write_folder(tmp_path)
+    write_medmnist(tmp_path, "dermamnist", 7, monkeypatch)
+    write_medmnist(tmp_path, "pathmnist", 9, monkeypatch)
+    loaded = data.load
+    monkeypatch.setattr(data, "load", lambda name: loaded("clinic") if name == "breast-ultrasound" else loaded(name))
+    source = code("adapt.md")
+    assert source.count("steps=100") == 1
+    with torch.random.fork_rng():
+        names = {}
+        exec(compile(source.replace("steps=100", "steps=2"), "adapt.md", "exec"), names)
+    assert names["lesions"].class_names == ("benign", "malignant") and len(names["lesions"]) == 60
+    assert names["skin"].domain_names == ("train", "val", "test")
+    assert names["colon"].summary()["images"].to_dict() == {"centre 1": 15, "centre 2": 6}
+    tested = names["frame"].query("split == 'test'")
+    assert set(tested["domain"]) == {"north"} and len(tested) == 20
+    assert "malignant" in capsys.readouterr().out
+
+
+def planned() -> set[str]:
+    """The chapters that have a plan, by the headings: "The generalization gap" is generalization_gap."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PLANS)
+    headings = re.findall(r"^## (?:The )?(.+)$", text, re.MULTILINE)
+    return {re.sub(r"\W", "_", heading.lower()) for heading in headings}
+
+
+def test_every_chapter_of_the_menu_has_a_plan():
+    menu = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [chapter["file"] for part in menu["parts"] for chapter in part["chapters"]]
+    chapters = {Path(file).name for file in files if (ROOT / f"{file}.ipynb").is_file()}
+    assert chapters and chapters - planned() == set()
+
+
+@pytest.mark.parametrize("page", PLANS, ids=lambda page: page.stem)
+def test_every_plan_has_every_part(page):
+    for plan in re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        name = plan.splitlines()[0]
+        if name != "The explorer":
+            assert [part for part in (*PARTS, "**Assessment.**") if part not in plan] == [], name
+
+
+@pages
+def test_relative_links_lead_to_a_file(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+    assert [target for target in targets if target and not (page.parent / target).is_file()] == []
+
+
+@pages
+def test_links_into_the_repository_lead_to_a_file(page):
+    found = re.findall(r"https://github\.com/[\w.-]+/[\w.-]+/blob/main/([\w./-]+)", page.read_text(encoding="utf-8"))
+    assert [name for name in found if not (ROOT / name).exists()] == []

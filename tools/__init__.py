@@ -1,0 +1,9 @@
+"""What makes the book from its chapters: ``site`` (pages), ``teach`` (for class), ``write`` (what is derived).
+
+Beside them: `address` (where the book lives), `execute` and `sweep` (what trains), `colab` (with Colab's versions).
+Every tool runs from the root of the repository: ``python -m tools.write``, ``python -m tools.site.lighthouse``.
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent

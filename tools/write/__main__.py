@@ -1,0 +1,33 @@
+"""Write everything that is derived from something else: ``make write``, or ``python -m tools.write``.
+
+Address and version (`stamp`), quiz cells and exercise stubs (`cells`), the numbers of the chapters' outputs
+(`results`), the claims that rest on them (`claims`): in this order, because one may read what another wrote.
+``--check`` changes nothing, names the files that are out of step and ends with exit status 1 (`make lint`).
+"""
+
+import argparse
+import sys
+
+from tools.write import cells, claims, results, stamp
+
+STEPS = {
+    "address and version of pyproject.toml": stamp.update,
+    "quizzes and exercise stubs": cells.update,
+    "numbers of the outputs": results.update,
+    "claims": claims.update,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run every step; 1 where ``--check`` finds a file out of step, else 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing, and fail where something would change")
+    check = parser.parse_args(arguments).check
+    changed = {what: names for what, step in STEPS.items() if (names := step(write=not check))}
+    for what, names in changed.items():
+        print(f"Out of step (run `make write`): {what}" if check else f"Written: {what}", *names, sep="\n  ")
+    return int(check and bool(changed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

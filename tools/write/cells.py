@@ -1,0 +1,26 @@
+"""Write into the chapters what has its master elsewhere: quiz cells (chapters/quizzes), stubs (folded solutions).
+
+Neither kind of cell has an output, so no stored output becomes untrue.
+"""
+
+import copy
+from pathlib import Path
+
+import nbformat
+
+from tools import ROOT
+from tools.teach import exercises, quizzes
+from tools.write import in_step
+
+
+def update(root: Path = ROOT, write: bool = True) -> list[str]:
+    """Bring every chapter in step; the names of those that were not. With ``write=False`` nothing is changed."""
+    wanted = {}
+    for path in sorted(root.glob("chapters/*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        before = copy.deepcopy(notebook)
+        exercises.write_stubs(notebook)
+        quizzes.write_cells(notebook, quizzes.read(path.stem, root))
+        if notebook != before:
+            wanted[path] = nbformat.writes(notebook) + "\n"
+    return in_step.write_changed(wanted, root, write)
