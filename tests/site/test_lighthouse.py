@@ -85,8 +85,8 @@ def test_without_a_browser_the_audit_is_skipped_with_a_reason(monkeypatch, tmp_p
 
 def test_nothing_that_npm_installs_is_whatever_is_latest():
     """A dependency on "latest" makes `npm ci` fail on the day a new version appears, unless an override pins it."""
-    lock = json.loads((lighthouse.TOOLS / "package-lock.json").read_text(encoding="utf-8"))
-    pinned = json.loads((lighthouse.TOOLS / "package.json").read_text(encoding="utf-8"))["overrides"]
+    lock = json.loads((lighthouse.HERE / "package-lock.json").read_text(encoding="utf-8"))
+    pinned = json.loads((lighthouse.HERE / "package.json").read_text(encoding="utf-8"))["overrides"]
     floating = {
         name
         for package in lock["packages"].values()

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 from hypothesis import given
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from tools import ROOT
 from tools.teach import outline, quizzes
-from tools.write import cells
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
@@ -53,10 +51,6 @@ def test_two_blocks_or_more_and_a_feedback_of_its_own_for_each_option(chapter):
     assert len(quizzes.read(chapter)) >= 2
     for question in questions(chapter):
         assert len({option["feedback"] for option in question["options"]}) == len(question["options"]) >= 3
-
-
-def test_chapters_show_the_quizzes_of_their_files():
-    assert cells.update(write=False) == [], "run `make write`"
 
 
 def test_the_right_answer_does_not_sit_in_one_place():
@@ -118,24 +112,3 @@ def quiz_file(folder: Path, **option) -> Path:
 def test_a_question_that_is_not_whole_is_refused(tmp_path, option):
     with pytest.raises(ValueError, match=r"x\.yml, n"):
         quizzes.read("x", quiz_file(tmp_path, **option))
-
-
-def test_a_changed_quiz_reaches_its_cell_and_nothing_else(tmp_path):
-    quiz_file(tmp_path)
-    cells = [nbformat.v4.new_markdown_cell(text) for text in ("# T", "### Predict first\n\nOld", "## Part")]
-    path = tmp_path / "chapters" / "x.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    assert cells.update(tmp_path, write=False) == cells.update(tmp_path) == ["chapters/x.ipynb"]
-    after = nbformat.read(path, as_version=4).cells
-    assert [after[0], after[2]] == [cells[0], cells[2]]
-    assert after[1].source.startswith(
-        "### Predict first\n\nWhat?\n\n<details><summary>A. a</summary>\n\nfa\n\n</details>"
-    )
-    assert cells.update(tmp_path) == []
-
-
-def test_a_block_without_its_cell_is_refused(tmp_path):
-    quiz_file(tmp_path)
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "chapters" / "x.ipynb")
-    with pytest.raises(ValueError, match="0 cells begin with '### Predict first'"):
-        cells.update(tmp_path)

@@ -10,6 +10,7 @@ import hashlib
 import html
 import io
 import json
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -194,6 +195,7 @@ def trim_icons(site: Path, pages: str) -> None:
 
 def small_font(path: Path, points: set[int]) -> bytes:
     """The glyphs of the given code points as a WOFF font; the font's licence note stays in it."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table it keeps
     options = subset.Options(flavor="woff", layout_features=[], name_IDs=["*"], notdef_outline=True)
     font = subset.load_font(str(path), options)
     subsetter = subset.Subsetter(options)
