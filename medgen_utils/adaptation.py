@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from medgen_utils.machine import device_of
+
 
 def adapt_batchnorm(algorithm: nn.Module, x: Tensor, prior_strength: float) -> nn.Module:
     """A copy of a trained model whose batch-normalization statistics lean towards those of images x.
@@ -40,7 +42,7 @@ def adapt_batchnorm(algorithm: nn.Module, x: Tensor, prior_strength: float) -> n
     adapted = _copy(algorithm)
     handles = [layer.register_forward_pre_hook(mix) for layer in _batchnorm_layers(adapted)]
     with torch.no_grad():
-        adapted.predict(x.to(_device(adapted)))
+        adapted.predict(x.to(device_of(adapted)))
     for handle in handles:
         handle.remove()
     return adapted
@@ -93,7 +95,7 @@ class Tent(nn.Module):
             self.reset()
         with torch.enable_grad():
             for _ in range(self.steps):
-                logits = self.model.predict(x.to(_device(self.model)))
+                logits = self.model.predict(x.to(device_of(self.model)))
                 self.optimizer.zero_grad()
                 prediction_entropy(logits).mean().backward()
                 self.optimizer.step()
@@ -101,10 +103,8 @@ class Tent(nn.Module):
 
 
 def _copy(algorithm: nn.Module) -> nn.Module:
-    """A deep copy in evaluation mode, without the optimiser that trained the original."""
-    copied = copy.deepcopy(algorithm)
-    copied.__dict__.pop("optimizer", None)  # its schedule would step the original's
-    return copied.eval()
+    """A deep copy in evaluation mode."""
+    return copy.deepcopy(algorithm).eval()
 
 
 def _batchnorm_layers(algorithm: nn.Module) -> list[nn.Module]:
@@ -112,7 +112,3 @@ def _batchnorm_layers(algorithm: nn.Module) -> list[nn.Module]:
     if not layers:
         raise ValueError(f"{type(algorithm).__name__} has no batch normalization with statistics: nothing to adapt")
     return layers
-
-
-def _device(algorithm: nn.Module) -> torch.device:
-    return next(algorithm.parameters()).device

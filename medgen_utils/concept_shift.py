@@ -168,11 +168,9 @@ class SoftLabels(ERM):
         n_domains: int = 1,
         *,
         table: np.ndarray,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
         head = nn.Linear(featurizer.n_features, table.shape[1])
-        super().__init__(featurizer, head, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, head, n_domains)
         self.register_buffer("table", torch.as_tensor(table, dtype=torch.float32))
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
@@ -191,10 +189,8 @@ class ForwardCorrection(ERM):
         n_domains: int = 1,
         *,
         transition: Sequence[Sequence[float]],
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         matrix = torch.as_tensor(np.asarray(transition), dtype=torch.float32)
         if matrix.ndim != 2 or not torch.allclose(matrix.sum(dim=1), torch.ones(len(matrix)), atol=1e-4):
             raise ValueError(f"transition {matrix.tolist()}: give a square matrix whose rows sum to 1")
@@ -216,10 +212,8 @@ class GeneralizedCrossEntropy(ERM):
         n_domains: int = 1,
         *,
         q: float = 0.7,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.q = q
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
@@ -245,10 +239,8 @@ class CoTeaching(ERM):
         *,
         forget_rate: float = 0.2,
         warm_up: float = 0.3,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         if not 0 <= forget_rate < 1:
             raise ValueError(f"forget_rate={forget_rate}: choose a share from 0 to below 1")
         self.forget_rate, self.warm_up = forget_rate, warm_up

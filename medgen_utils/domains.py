@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,22 @@ class Batch(NamedTuple):
     x: Tensor
     y: Tensor
     domain: Tensor
+
+
+class Algorithm(Protocol):
+    """What `training.fit` trains and everything else predicts with: these two methods are all it needs.
+
+    Where it also has ``prepare(learning_rate, weight_decay, total_steps)``, `training.fit` calls that once before the
+    first step: the place to make an optimiser. Most algorithms are a `training.ERM`. Chapter: generalization_gap.
+    """
+
+    def update(self, batches: Sequence[Batch]) -> dict[str, float]:
+        """Learn from one step, a batch a training domain; returns what to log of it."""
+        ...
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Images (n, C, H, W) -> logits (n, k)."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ No other module asks for them, so one place decides.
 from __future__ import annotations
 
 import os
+import platform
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import joblib
@@ -26,34 +28,74 @@ def show_progress() -> bool:
     return not is_static() and "PYTEST_CURRENT_TEST" not in os.environ
 
 
+def progress_bar(
+    steps: Iterable | None = None, *, total: int | None = None, title: str = "", show: bool = True
+) -> tqdm:
+    """A bar over ``steps``, or one that is moved by hand with ``update()``; nothing where `show_progress` says no."""
+    return tqdm(steps, total=total, desc=title or None, disable=not (show and show_progress()), leave=False)
+
+
 def training_device() -> str:
     """Where training runs unless one says otherwise: "cuda" where there is a GPU, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def map_runs(function: Callable[..., Any], tasks: Sequence[tuple], n_jobs: int | None = None) -> list[Any]:
-    """``[function(*task) for task in tasks]``, the runs side by side, one thread each, in the order of the tasks.
-
-    ``n_jobs`` defaults to the number of cores, and to 1 with a GPU. One thread a run keeps the results the same
-    however many run at once: torch's sums depend on the number of threads in the last digits.
-    """
-    if n_jobs is None:
-        n_jobs = 1 if torch.cuda.is_available() else joblib.cpu_count()
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
-        joblib.delayed(with_one_thread)(function, task) for task in tasks
-    )
-    with warnings.catch_warnings():  # joblib replaces a worker that has grown; the run it held is not lost
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        return list(tqdm(results, total=len(tasks), disable=not show_progress(), leave=False))
+def device_of(model: nn.Module) -> torch.device:
+    """Where the weights of a module lie; the CPU for one that has none."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
-def with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
+def device_name(device: str | torch.device) -> str:
+    """What to call a device in a table of results: the GPU's name, or the processor's kind and number of cores."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {joblib.cpu_count()} cores"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread inside: its sums depend on the number of threads in the last digits."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return function(*task)
+        yield
     finally:
         torch.set_num_threads(before)
+
+
+def with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
+    """``function(*task)`` on `one_thread`: a function by itself, since another process must be able to import it."""
+    with one_thread():
+        return function(*task)
+
+
+def run_side_by_side(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple],
+    *,
+    n_jobs: int | None = None,
+    device: str | None = None,
+    ordered: bool = True,
+    title: str = "",
+) -> Iterator[Any]:
+    """Yield ``function(*task)`` of every task as it ends, one thread each, in the order of the tasks if ``ordered``.
+
+    ``n_jobs`` defaults to the number of cores, and to 1 where the runs use the one GPU (``device``, by default
+    `training_device`). One thread a run keeps the results the same however many run at once. The runs are joblib tasks:
+    ``joblib.parallel_config("dask")`` around the loop sends them to a cluster.
+    """
+    if n_jobs is None:
+        n_jobs = 1 if (device or training_device()).startswith("cuda") else joblib.cpu_count()
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if ordered else "generator_unordered")
+    results = parallel(joblib.delayed(with_one_thread)(function, task) for task in tasks)
+    with warnings.catch_warnings():  # joblib replaces a worker that has grown; the run it held is not lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        yield from progress_bar(results, total=len(tasks), title=title)
+
+
+def map_runs(function: Callable[..., Any], tasks: Sequence[tuple], n_jobs: int | None = None) -> list[Any]:
+    """``[function(*task) for task in tasks]``, `run_side_by_side`, in the order of the tasks."""
+    return list(run_side_by_side(function, tasks, n_jobs=n_jobs))
 
 
 @torch.no_grad()
@@ -64,7 +106,7 @@ def in_batches(model: object, function: Callable[[Tensor], Tensor], x: Tensor, b
     error; a model that is no module is taken as it is.
     """
     is_module = isinstance(model, nn.Module)
-    device = next(model.parameters(), x).device if is_module else x.device
+    device = device_of(model) if is_module else x.device
     was_training = is_module and model.training
     if was_training:
         model.eval()

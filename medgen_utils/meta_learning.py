@@ -95,10 +95,8 @@ class _LookAhead(ERM):
         *,
         inner_learning_rate: float = 0.05,
         seed: int = 0,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         if inner_learning_rate < 0:
             raise ValueError(f"inner_learning_rate={inner_learning_rate}: choose 0 or more")
         self.inner_learning_rate, self.seed = inner_learning_rate, seed
@@ -127,11 +125,10 @@ class _LookAhead(ERM):
         if any(True for _ in network.buffers()):
             with torch.no_grad():
                 network(_images(batches))
-        self.optimizer.zero_grad()
+        self.zero_grad()
         for name, parameter in network.named_parameters():
             parameter.grad = gradients[name]
-        self.optimizer.step()
-        self.step_count += 1
+        self.take_step()
 
 
 class MLDG(_LookAhead):
@@ -154,13 +151,8 @@ class MLDG(_LookAhead):
         first_order: bool = True,
         n_virtual_test: int = 1,
         seed: int = 0,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(
-            featurizer, classifier, n_domains,
-            inner_learning_rate=inner_learning_rate, seed=seed, learning_rate=learning_rate, weight_decay=weight_decay,
-        )  # fmt: skip
+        super().__init__(featurizer, classifier, n_domains, inner_learning_rate=inner_learning_rate, seed=seed)
         if beta < 0 or n_virtual_test < 1:
             raise ValueError(f"beta={beta}, n_virtual_test={n_virtual_test}: choose beta >= 0 and at least one domain")
         self.beta, self.first_order, self.n_virtual_test = beta, first_order, n_virtual_test

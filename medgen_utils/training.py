@@ -1,6 +1,6 @@
 """Networks, empirical risk minimisation and the one training loop every method shares. Chapter: generalization_gap.
 
-An algorithm is anything with ``update(batches)``, one optimiser step on one batch a training domain, and
+`fit` trains any `domains.Algorithm`: what has ``update(batches)``, one step on one batch a training domain, and
 ``predict(x)``, logits. Most methods subclass `ERM` and override `ERM.objective` in a few lines.
 """
 
@@ -10,7 +10,6 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +17,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm.auto import tqdm
 
 from medgen_utils.backbones import SmallCNN
-from medgen_utils.domains import Batch, DomainDataset
+from medgen_utils.domains import Algorithm, Batch, DomainDataset
 from medgen_utils.evaluation import auroc, predict_probabilities
-from medgen_utils.machine import in_batches, show_progress, training_device
+from medgen_utils.machine import device_of, in_batches, progress_bar, training_device
 from medgen_utils.machine import map_runs as map_runs  # taught here
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -41,32 +39,38 @@ class ERM(nn.Module):
 
     ``featurizer`` maps images (n, C, H, W) to features (n, d), ``classifier`` maps those to logits (n, k);
     ``n_domains`` is the number of training domains (methods that keep something for each domain need it).
-    Optimiser: AdamW. Source: Vapnik 1998; the baseline of Gulrajani & Lopez-Paz 2021. Chapter: generalization_gap.
+    A method adds its own modules after ``super().__init__``: the optimiser, AdamW, is made later, by `prepare`.
+    Source: Vapnik 1998; the baseline of Gulrajani & Lopez-Paz 2021. Chapter: generalization_gap.
     """
 
-    def __init__(
-        self,
-        featurizer: nn.Module,
-        classifier: nn.Module,
-        n_domains: int = 1,
-        *,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
-    ):
+    def __init__(self, featurizer: nn.Module, classifier: nn.Module, n_domains: int = 1):
         super().__init__()
         self.featurizer, self.classifier, self.n_domains = featurizer, classifier, n_domains
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.total_steps = 0  # set by `fit`; 0 means unknown
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.schedule: torch.optim.lr_scheduler.OneCycleLR | None = None
+        self.total_steps = 0  # 0 means unknown
         self.register_buffer("step_count", torch.zeros((), dtype=torch.int64))
 
-    @cached_property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Made at the first use, so that a subclass may add its own modules in ``__init__``."""
-        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+    def prepare(self, learning_rate: float = 2e-3, weight_decay: float = 1e-3, total_steps: int = 0) -> None:
+        """Make the optimiser and its schedule for the next ``total_steps`` steps; `fit` calls it before the first.
+
+        One cycle up to the learning rate and down to nearly zero (Smith & Topin 2019); with ``total_steps`` 0, for
+        steps by hand, the rate stays as it is. An algorithm that was trained before keeps its moments of the gradient.
+        """
+        before = self.optimizer
+        self.optimizer = torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        if before is not None:
+            state = {"state": before.state_dict()["state"]}
+            self.optimizer.load_state_dict(self.optimizer.state_dict() | state)
+        self.schedule, self.total_steps = None, 0
+        if total_steps:
+            one_cycle = torch.optim.lr_scheduler.OneCycleLR
+            self.schedule = one_cycle(self.optimizer, learning_rate, total_steps=total_steps + 1)
+            self.total_steps = int(self.step_count) + total_steps
 
     @property
     def progress(self) -> float:
-        """Share of the training done, in [0, 1]; 0 outside `fit`."""
+        """Share of the training done, in [0, 1]; 0 where its length is unknown."""
         return min(1.0, int(self.step_count) / self.total_steps) if self.total_steps else 0.0
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
@@ -78,11 +82,19 @@ class ERM(nn.Module):
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         """One optimiser step on one batch a training domain; returns what `objective` logged."""
         loss, log = self.objective(batches)
-        self.optimizer.zero_grad()
+        self.zero_grad()
         loss.backward()
-        self.optimizer.step()
-        self.step_count += 1
+        self.take_step()
         return log
+
+    def take_step(self) -> None:
+        """One step of the optimiser along the gradients that the weights hold, and one of its schedule."""
+        if self.optimizer is None:
+            raise RuntimeError(f"{type(self).__name__} has no optimiser yet: call prepare() first, or let fit do so")
+        self.optimizer.step()
+        if self.schedule is not None and self.schedule.last_epoch + 1 < self.schedule.total_steps:
+            self.schedule.step()  # after its end the rate stays where it is
+        self.step_count += 1
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, C, H, W) -> features (n, d)."""
@@ -104,7 +116,8 @@ def build(
 ) -> ERM:
     """An untrained algorithm on a `SmallCNN` and a linear head that fit the data set, with weights drawn from ``seed``.
 
-    ``hyperparameters`` are the keyword arguments of the algorithm, for example ``{"weight": 1.0}``.
+    ``hyperparameters`` are the algorithm's own, for example ``{"weight": 1.0}``; learning rate and weight decay are
+    given to `fit`.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -158,10 +171,12 @@ class Fit(NamedTuple):
 
 
 def fit(
-    algorithm: ERM,
+    algorithm: Algorithm,
     train: DomainDataset,
     *,
     steps: int,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-3,
     batch_size: int = 48,
     balanced: bool = True,
     augment: Augmentation | None = None,
@@ -173,10 +188,11 @@ def fit(
 ) -> Fit:
     """Train for a fixed number of steps on one batch a domain; the test domain is no argument, so it is never seen.
 
+    ``learning_rate`` and ``weight_decay`` go to the algorithm's ``prepare``, where it has one (`ERM.prepare`).
     ``augment(x, generator)`` acts on each domain's batch. With ``evaluate_every`` > 0 the ``validation`` images, of
-    the training domains, are scored (AUROC and loss for each domain) and the weights are kept at those steps.
-    Schedule: one cycle up to the algorithm's learning rate and down to nearly zero (Smith & Topin 2019).
-    ``device`` is the GPU where there is one, unless you say otherwise; afterwards the algorithm is back where it was.
+    the training domains, are scored (AUROC and loss for each domain) and a module's weights are kept at those steps.
+    ``device`` is the GPU where there is one, unless you say otherwise; afterwards a module is back where it was.
+    (What is no module stays where it is, and unless you say otherwise its batches are on the CPU.)
     The algorithm is trained in place and left in evaluation mode. ValueError where there is nothing to train on.
     """
     if steps < 1 or len(train) == 0:
@@ -184,29 +200,31 @@ def fit(
     if evaluate_every and validation is None:
         raise ValueError(f"evaluate_every={evaluate_every} needs validation images: pass validation=")
     generator = torch.Generator().manual_seed(seed)
-    home, device = next(algorithm.parameters()).device, device or training_device()
-    algorithm.to(device, memory_format=torch.channels_last).train()
-    if algorithm.optimizer.state:  # trained before, perhaps elsewhere: what the optimiser remembers follows the weights
-        algorithm.optimizer.load_state_dict(algorithm.optimizer.state_dict())
-    algorithm.total_steps = int(algorithm.step_count) + steps
-    schedule = torch.optim.lr_scheduler.OneCycleLR(algorithm.optimizer, algorithm.learning_rate, total_steps=steps + 1)
+    module = algorithm if isinstance(algorithm, nn.Module) else None
+    if module is not None:
+        home, device = device_of(module), device or training_device()
+        module.to(device, memory_format=torch.channels_last).train()
+    if hasattr(algorithm, "prepare"):
+        algorithm.prepare(learning_rate=learning_rate, weight_decay=weight_decay, total_steps=steps)
     batches = draw_batches(train, batch_size, balanced, generator)
     rows: list[dict] = []
     checkpoints: dict[int, dict[str, Tensor]] = {}
     start = time.perf_counter()
-    with torch.random.fork_rng(), tqdm(total=steps, disable=not (progress and show_progress()), leave=False) as bar:
+    with torch.random.fork_rng(), progress_bar(total=steps, show=progress) as bar:
         torch.manual_seed(seed)  # for what draws inside a network, as dropout does
         for step in range(1, steps + 1):
-            now = [_to_device(batch, augment, generator, device) for batch in next(batches)]
+            now = [_to_device(batch, augment, generator, device or "cpu") for batch in next(batches)]
             for metric, value in algorithm.update(now).items():
                 rows.append({"step": step, "split": "training", "domain": "all", "metric": metric, "value": value})
-            schedule.step()
             bar.update()
             if evaluate_every and (step % evaluate_every == 0 or step == steps):
                 rows += _score(algorithm, validation, step)
-                checkpoints[step] = copy.deepcopy(algorithm.state_dict())
-    algorithm.to(home).eval()
-    return Fit(pd.DataFrame(rows), checkpoints, time.perf_counter() - start)
+                if module is not None:
+                    checkpoints[step] = copy.deepcopy(module.state_dict())
+    seconds = time.perf_counter() - start
+    if module is not None:
+        module.to(home).eval()
+    return Fit(pd.DataFrame(rows), checkpoints, seconds)
 
 
 def _to_device(batch: Batch, augment: Augmentation | None, generator: torch.Generator, device) -> Batch:
@@ -215,7 +233,7 @@ def _to_device(batch: Batch, augment: Augmentation | None, generator: torch.Gene
     return Batch(x.contiguous(memory_format=torch.channels_last), batch.y.to(device), batch.domain.to(device))
 
 
-def _score(algorithm: ERM, dataset: DomainDataset, step: int) -> list[dict]:
+def _score(algorithm: Algorithm, dataset: DomainDataset, step: int) -> list[dict]:
     """AUROC and cross-entropy of each domain of ``dataset``, as rows of the history."""
     probabilities = predict_probabilities(algorithm, dataset.x)
     rows = []

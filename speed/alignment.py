@@ -26,7 +26,9 @@ N_DOMAINS, BATCH_SIZE, IMAGE_SIZE, STEPS = 3, 32, 28, 5
 def make_model(algorithm: type[ERM]) -> ERM:
     torch.manual_seed(0)
     featurizer = SmallCNN(1)
-    return algorithm(featurizer, nn.Linear(featurizer.n_features, 2), N_DOMAINS).to(memory_format=torch.channels_last)
+    model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), N_DOMAINS).to(memory_format=torch.channels_last)
+    model.prepare()
+    return model
 
 
 def seconds_for_steps(model: ERM, batches: list[Batch]) -> float:

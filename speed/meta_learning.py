@@ -33,7 +33,7 @@ def seconds_per_step(width: int = 32, batch_size: int = 48, steps: int = 20) -> 
         for name, (algorithm, hyperparameters) in METHODS.items()
     }
     for model in models.values():
-        model.to(memory_format=torch.channels_last).train()
+        model.to(memory_format=torch.channels_last).train().prepare()
     draws = draw_batches(sources, batch_size, balanced=True, generator=torch.Generator().manual_seed(0))
     rows = []
     for step in range(steps + 2):

@@ -426,6 +426,7 @@ ALGORITHMS = (A.Mixup, A.StyleMixing, A.AmplitudeMix, A.AugMix, A.RandConv)
 def test_every_algorithm_learns_from_any_number_of_domains(algorithm, sizes):
     dataset = make_clinic(acquisition_hospitals(), 4, seed=0, size=16)
     model = build(algorithm, dataset, seed=0, width=4)
+    model.prepare()
     source = generator()
     batches = []
     for number, size in enumerate(sizes):

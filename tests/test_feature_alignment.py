@@ -280,7 +280,9 @@ def make(algorithm, n_domains, dtype=torch.float32, **hyperparameters):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         featurizer = SmallCNN(1, 4)
-        return algorithm(featurizer, nn.Linear(featurizer.n_features, 2), n_domains, **hyperparameters).to(dtype)
+        model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), n_domains, **hyperparameters).to(dtype)
+        model.prepare()
+        return model
 
 
 def make_batches(n_domains, size, one_class=False, dtype=torch.float32):
@@ -389,7 +391,7 @@ def test_the_adversary_and_the_featurizer_pull_in_opposite_directions():
 def test_strength_rises_over_the_warm_up_only():
     model = make(IRM, 2, weight=8.0, warm_up=0.5)
     assert model.strength == 8.0  # outside fit
-    model.total_steps = 100
+    model.prepare(total_steps=100)
     strengths = []
     for step in (0, 25, 50, 100):
         model.step_count.fill_(step)
@@ -399,7 +401,7 @@ def test_strength_rises_over_the_warm_up_only():
 
 def test_the_adversary_follows_ganins_schedule():
     model = make(DANN, 2, weight=0.5)
-    model.total_steps = 10
+    model.prepare(total_steps=10)
     model.step_count.fill_(5)
     assert model.strength == 0.5 * ganin_schedule(0.5)
 

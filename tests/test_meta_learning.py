@@ -18,7 +18,9 @@ method = pytest.mark.parametrize(("algorithm", "hyperparameters"), METHODS)
 def make(algorithm, **hyperparameters):
     torch.manual_seed(0)
     featurizer = SmallCNN(1, width=4)
-    return algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
+    model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
+    model.prepare()
+    return model
 
 
 def draw_batches(sizes, seed=0, classes=(0, 1)):
@@ -273,6 +275,7 @@ class TestAlgorithms:
     def test_a_network_without_batch_norm_works(self, algorithm, hyperparameters):
         torch.manual_seed(0)
         model = algorithm(nn.Flatten(), nn.Linear(144, 2), **hyperparameters)
+        model.prepare()
         before = weights(model)
         model.update(draw_batches((4, 4)))
         assert not torch.equal(weights(model), before)
@@ -297,6 +300,7 @@ class TestMLDG:
     def test_without_a_look_ahead_it_is_erm_with_the_virtual_test_domain_weighted_by_beta(self):
         torch.manual_seed(0)
         model, batches = MLDG(nn.Flatten(), nn.Linear(144, 2), inner_learning_rate=0.0, beta=0.5), draw_batches((6, 6))
+        model.prepare()
         (train,), (test,) = model.virtual_domains(2)
         losses = [F.cross_entropy(model.predict(batch.x), batch.y) for batch in batches]
         expected = torch.autograd.grad(losses[train] + 0.5 * losses[test], list(model.parameters()))
@@ -403,6 +407,7 @@ class TestFish:
         torch.manual_seed(0)
         batches = draw_batches((6, 6, 6))
         model = Fish(nn.Flatten(), nn.Linear(144, 2), inner_learning_rate=0.0)
+        model.prepare()
         erm = ERM(model.featurizer, copy.deepcopy(model.classifier))
         erm.objective(batches)[0].backward()
         model.update(batches)

@@ -31,7 +31,9 @@ def images(n=6, channels=1, size=28, seed=0):
 def make(algorithm, channels=1, **hyperparameters):
     torch.manual_seed(0)
     featurizer = SmallCNN(channels, width=4)
-    return algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
+    model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
+    model.prepare()
+    return model
 
 
 def draw_batches(sizes, channels=1, seed=0):
@@ -139,7 +141,7 @@ class TestMomentumAndStopGradient:
 
     def test_the_slow_copy_stands_still_at_the_end(self):
         model = make(BYOL)
-        model.total_steps = 1
+        model.prepare(total_steps=1)
         model.update(draw_batches([6]))
         assert model.progress == 1
         before = weights(model.target)
@@ -345,9 +347,9 @@ class TestAfterTraining:
         assert len(dataset.y.unique()) == 2
 
     def test_fine_tuning_starts_from_the_pretrained_weights_and_leaves_them(self, dataset):
-        pretrained = build(SimCLR, dataset, seed=0, width=4, hyperparameters={"learning_rate": 1e-9})
+        pretrained = build(SimCLR, dataset, seed=0, width=4)
         before = copy.deepcopy(pretrained.state_dict())
-        tuned = ssl.fine_tune(pretrained, dataset, steps=2)
+        tuned = ssl.fine_tune(pretrained, dataset, steps=2, learning_rate=1e-9)
         torch.testing.assert_close(weights(tuned.featurizer), weights(pretrained.featurizer), atol=1e-6, rtol=0)
         assert all(torch.equal(value, before[name]) for name, value in pretrained.state_dict().items())
         assert type(tuned) is ERM

@@ -1,6 +1,7 @@
 """The training loop, ERM and the networks do what their docstrings say."""
 
 import copy
+import pickle
 import random
 
 import numpy as np
@@ -62,6 +63,7 @@ def test_one_update_is_one_adamw_step_by_hand():
     model = build(ERM, dataset, seed=0, width=4)
     other = copy.deepcopy(model)
     batches = batches_of(dataset, 10)
+    model.prepare()
     model.update(batches)
     optimizer = torch.optim.AdamW(other.parameters(), lr=2e-3, weight_decay=1e-3)
     F.cross_entropy(other.predict(torch.cat([b.x for b in batches])), torch.cat([b.y for b in batches])).backward()
@@ -210,3 +212,66 @@ def test_fit_runs_on_cuda():
     model = build(ERM, dataset, seed=0, width=4)
     fit(model, dataset, steps=2, augment=training.flips_and_turns, device="cuda")
     assert training.predict_probabilities(model, dataset.x).shape == (60, 2)
+
+
+class Frequencies:
+    """No network at all: it counts the classes it meets and predicts their shares, whatever the image."""
+
+    def __init__(self):
+        self.counts = torch.ones(2)
+
+    def update(self, batches):
+        self.counts += torch.bincount(torch.cat([b.y for b in batches]), minlength=2)
+        return {"seen": float(self.counts.sum())}
+
+    def predict(self, x):
+        return (self.counts / self.counts.sum()).log().expand(len(x), 2)
+
+
+def test_fit_trains_whatever_has_update_and_predict():
+    dataset = toy()
+    fitted = fit(
+        algorithm := Frequencies(), dataset, steps=50, balanced=False, validation=dataset, evaluate_every=25, seed=1
+    )
+    assert training.predict_probabilities(algorithm, dataset.x)[:, 1] == pytest.approx(0.25, abs=0.05)
+    assert set(fitted.history["metric"]) == {"seen", "auroc", "loss"}
+    assert fitted.checkpoints == {}
+
+
+def test_fit_prepares_once_with_its_rates_and_its_length():
+    calls = []
+
+    class Prepared(Frequencies):
+        def prepare(self, **settings):
+            calls.append(settings)
+
+    fit(Prepared(), toy(), steps=3, learning_rate=0.1, weight_decay=0.2)
+    assert calls == [{"learning_rate": 0.1, "weight_decay": 0.2, "total_steps": 3}]
+
+
+def test_a_step_without_an_optimiser_says_what_to_do():
+    model = build(ERM, toy(), seed=0, width=4)
+    with pytest.raises(RuntimeError, match=r"prepare\(\)"):
+        model.update(batches_of(toy(), 10))
+
+
+def test_training_goes_on_with_the_moments_of_before_and_a_new_schedule():
+    dataset, models = toy(), [build(ERM, toy(), seed=0, width=4) for _ in range(2)]
+    for model in models:
+        fit(model, dataset, steps=3, seed=1)
+    models[1].optimizer = None  # forget
+    for model in models:
+        fit(model, dataset, steps=3, seed=2)
+        assert model.progress == 1
+    assert not torch.equal(weights_of(models[0]), weights_of(models[1]))
+
+
+def test_a_copy_of_a_trained_algorithm_trains_on_by_itself():
+    dataset, model = toy(), build(ERM, toy(), seed=0, width=4)
+    fit(model, dataset, steps=3)
+    other = pickle.loads(pickle.dumps(copy.deepcopy(model)))
+    before = weights_of(model)
+    fit(other, dataset, steps=3)
+    assert torch.equal(weights_of(model), before)
+    fit(model, dataset, steps=3)
+    assert torch.equal(weights_of(model), weights_of(other))

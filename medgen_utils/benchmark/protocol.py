@@ -59,7 +59,7 @@ def run(
     the target's, and the column ``seconds`` (of training). ``name`` is what the frame calls the algorithm.
 
     Several targets are left out together. ``pretrain`` first trains the featurizer without labels, for as many steps;
-    ``hyperparameters`` are then its own, and ``algorithm`` takes the learning rate and weight decay among them.
+    ``hyperparameters`` are then its own; learning rate and weight decay among them are those of both trainings.
     ``sees_target`` gives the in-domain upper bound: half of the target's patients train too, the others are the test.
     ValueError where ``target`` is no domain of the data set. Source of the scheme: Gulrajani & Lopez-Paz 2021.
     """
@@ -71,10 +71,10 @@ def run(
         sources = dataset.subset(kept)
     train, validation, _ = split(sources, seed, (0.9, 0.1, 0.0))
     own = dict(hyperparameters or {})
-    shared = {key: own[key] for key in SHARED_SPACE if key in own}
+    shared = {key: own.pop(key) for key in SHARED_SPACE if key in own}
     options = {"seed": seed, "width": width, "normalize": normalize}
-    settings = {"steps": steps, "batch_size": batch_size, "augment": augment, "seed": seed, "device": device}
-    model = build(algorithm, train, hyperparameters=shared if pretrain else own, **options)
+    settings = {"steps": steps, "batch_size": batch_size, "augment": augment, "seed": seed, "device": device, **shared}
+    model = build(algorithm, train, hyperparameters={} if pretrain else own, **options)
     seconds = 0.0
     if pretrain:
         images = unlabelled(train)

@@ -246,10 +246,8 @@ class AugMix(ERM):
         *,
         augment: Augmentation | None = None,
         weight: float | None = None,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.augment = augment or self.augment
         self.weight = self.weight if weight is None else weight
 

@@ -114,10 +114,8 @@ class StyleMixing(ERM):
         *,
         probability: float = 0.5,
         alpha: float = 0.1,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         layers = []
         for layer in featurizer.layers:
             layers += [MixStyle(probability, alpha), layer] if isinstance(layer, nn.MaxPool2d) else [layer]
@@ -138,10 +136,8 @@ class Mixup(ERM):
         *,
         alpha: float = 0.2,
         across: Literal["any", "within", "between"] = "any",
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.alpha, self.across = alpha, across
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
@@ -165,10 +161,8 @@ class AmplitudeMix(ERM):
         *,
         strength: float = 1.0,
         window: float = 1.0,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.strength, self.window = strength, window
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:

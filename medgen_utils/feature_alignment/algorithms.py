@@ -46,18 +46,12 @@ class AlignedERM(ERM):
         *,
         weight: float | None = None,
         warm_up: float | None = None,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.weight = self.weight if weight is None else weight
         self.warm_up = self.warm_up if warm_up is None else warm_up
         if self.weight < 0 or not 0 <= self.warm_up <= 1:
             raise ValueError(f"weight={weight}, warm_up={warm_up}: use a weight >= 0 and a share between 0 and 1")
-        self.add_modules()
-
-    def add_modules(self) -> None:
-        """Make the modules that a method trains beside featurizer and classifier; most have none."""
 
     @property
     def strength(self) -> float:
@@ -116,11 +110,23 @@ class DANN(AlignedERM):
 
     hidden = 64
 
-    def add_modules(self) -> None:
-        self.discriminator = self.make_discriminator(self.classifier.in_features)
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        weight: float | None = None,
+        warm_up: float | None = None,
+    ):
+        super().__init__(featurizer, classifier, n_domains, weight=weight, warm_up=warm_up)
+        first, last = nn.Linear(self.n_seen, self.hidden), nn.Linear(self.hidden, n_domains)
+        self.discriminator = nn.Sequential(first, nn.ReLU(), last)
 
-    def make_discriminator(self, n_in: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(n_in, self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.n_domains))
+    @property
+    def n_seen(self) -> int:
+        """Numbers that the discriminator sees of an image."""
+        return self.classifier.in_features
 
     @property
     def strength(self) -> float:
@@ -134,8 +140,9 @@ class DANN(AlignedERM):
 class CDANN(DANN):
     """As DANN, but the discriminator is told the class, and classes count alike: it sees p(z | y). Li et al. 2018."""
 
-    def add_modules(self) -> None:
-        self.discriminator = self.make_discriminator(self.classifier.in_features + self.classifier.out_features)
+    @property
+    def n_seen(self) -> int:
+        return self.classifier.in_features + self.classifier.out_features
 
     def alignment(self, z, logits, y):
         labels = torch.cat(y)
@@ -194,10 +201,8 @@ class GroupDRO(ERM):
         n_domains: int = 1,
         *,
         step_size: float = 0.01,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.step_size = step_size
         self.register_buffer("weights", torch.full((n_domains,), 1 / n_domains))
 

@@ -50,16 +50,10 @@ class SimCLR(ERM):
         augment: Augmentation = random_crop,
         temperature: float = 0.5,
         n_projected: int = 64,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.augment, self.temperature = augment, temperature
         self.projector = _two_layers(classifier.in_features, n_projected)
-        self.add_modules(n_projected)
-
-    def add_modules(self, n_projected: int) -> None:
-        """Make what a method trains beside featurizer and projector; `SimCLR` has nothing more."""
 
     def views(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
         """Two independent augmentations of the images of all domains; draws from torch's global generator."""
@@ -76,12 +70,20 @@ class BYOL(SimCLR):
     """Pre-training without negatives: predict what a slowly moving copy makes of the other view. Grill et al. 2020.
 
     The copy's momentum rises from ``momentum`` to 1 along a half cosine; the paper's 0.996 is for very long runs.
-    There is no ``temperature`` in its loss.
     """
 
     momentum = 0.98
 
-    def add_modules(self, n_projected: int) -> None:
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Linear,
+        n_domains: int = 1,
+        *,
+        augment: Augmentation = random_crop,
+        n_projected: int = 64,
+    ):
+        super().__init__(featurizer, classifier, n_domains, augment=augment, n_projected=n_projected)
         self.predictor = _two_layers(n_projected, n_projected)
         self.target = copy.deepcopy(nn.Sequential(self.featurizer, self.projector)).requires_grad_(False)
 
@@ -101,16 +103,8 @@ class BYOL(SimCLR):
 class RotNet(ERM):
     """Pre-training by naming the quarter turn: `rotate_batch`, four copies an image and step. Gidaris et al. 2018."""
 
-    def __init__(
-        self,
-        featurizer: nn.Module,
-        classifier: nn.Linear,
-        n_domains: int = 1,
-        *,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
-    ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+    def __init__(self, featurizer: nn.Module, classifier: nn.Linear, n_domains: int = 1):
+        super().__init__(featurizer, classifier, n_domains)
         self.turn_head = nn.Linear(classifier.in_features, 4)
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
@@ -137,10 +131,8 @@ class JiGen(ERM):
         shuffled: float = 0.4,
         tiles: int = 2,
         n_orders: int = 24,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         if not 0 <= shuffled < 1:
             raise ValueError(f"shuffled={shuffled}: choose a share from 0 to below 1, or no image keeps its label")
         self.weight, self.shuffled = weight, shuffled
@@ -174,10 +166,8 @@ class MAE(ERM):
         *,
         share: float = 0.6,
         standardize: bool = False,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-3,
     ):
-        super().__init__(featurizer, classifier, n_domains, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(featurizer, classifier, n_domains)
         self.share, self.standardize = share, standardize
         d, channels = featurizer.n_features, featurizer.layers[0].in_channels
         self.decoder = nn.Sequential(nn.Conv2d(d, 16 * channels, 1), nn.PixelShuffle(4))
@@ -208,6 +198,8 @@ def fine_tune(
     train: DomainDataset,
     *,
     steps: int,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-3,
     seed: int = 0,
     augment: Augmentation | None = None,
     batch_size: int = 48,
@@ -217,9 +209,11 @@ def fine_tune(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         head = nn.Linear(pretrained.classifier.in_features, len(train.class_names))
-    settings = {"learning_rate": pretrained.learning_rate, "weight_decay": pretrained.weight_decay}
-    model = ERM(copy.deepcopy(pretrained.featurizer), head, len(train.domain.unique()), **settings)
-    fit(model, train, steps=steps, batch_size=batch_size, augment=augment, seed=seed, device=device)
+    model = ERM(copy.deepcopy(pretrained.featurizer), head, len(train.domain.unique()))
+    fit(
+        model, train, steps=steps, learning_rate=learning_rate, weight_decay=weight_decay,
+        batch_size=batch_size, augment=augment, seed=seed, device=device,
+    )  # fmt: skip
     return model
 
 
