@@ -8,6 +8,7 @@ export MKL_NUM_THREADS ?= 1
 ifdef MEDGEN_DATA
 export MEDGEN_DATA := $(abspath $(MEDGEN_DATA))
 endif
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -23,7 +24,8 @@ book: site ## Build the site into _build/html
 	@echo "or run 'make serve' and open http://localhost:$(PORT)"
 
 site: .venv/book
-	$(BUILD)
+	@echo "Building the site from the chapters and their stored outputs: about a minute ..."
+	@$(BUILD)
 
 test: export MEDGEN_MODE = fast
 test: .venv/dev lint site ## Lint, build the site, run the unit tests, the notebooks (fast mode) and the site tests
@@ -88,17 +90,22 @@ clean: ## Delete what was built (the environment too: rm -rf .venv)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@touch $@
 
+# PyTorch first, because it is most of the wait; at a terminal pip shows how far it is.
 .venv/book: .venv/python requirements.txt constraints.txt pyproject.toml
-	$(BIN)/python -m pip install -q -r requirements.txt -c constraints.txt
-	$(BIN)/python -m pip install -q --no-deps -e .
+	@echo "Installing PyTorch into .venv, if it is not there: about 5 GB on disk, some minutes ..."
+	@$(PIP) $(if $(MAKE_TERMOUT),,-q) torch torchvision
+	@echo "Installing Jupyter Book and what else the chapters and the site need: a minute or two ..."
+	@$(PIP) -q -r requirements.txt
 	@touch $@
 
-.venv/dev: .venv/book requirements-dev.txt
-	$(BIN)/python -m pip install -q -r requirements-dev.txt -c constraints.txt
+.venv/dev: .venv/book
+	@echo "Installing what tests, lint and authors need ..."
+	@$(PIP) -q -e '.[dev]'
 	@touch $@
 
 .venv/lab: .venv/book
-	$(BIN)/python -m pip install -q jupyterlab -c constraints.txt
+	@echo "Installing JupyterLab ..."
+	@$(PIP) -q -e '.[lab]'
 	@touch $@
 
 # Colab's Python where it is on the PATH, else the one of PYTHON.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from pybtex.database import parse_file
 
 from tools import ROOT
 from tools.write import in_step, results
@@ -187,18 +188,17 @@ def _notebook(path: Path) -> dict:
 def bibliography(root: Path = ROOT) -> dict[str, tuple[str, str]]:
     """Of every key in references.bib: the name a text uses ("Yu et al. 2022") and the address of the work."""
     works = {}
-    for entry in re.split(r"\n(?=@)", (root / "chapters" / "references.bib").read_text(encoding="utf-8")):
-        fields = dict(re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.MULTILINE))
-        head = re.match(r"@\w+\{([\w-]+),", entry)
-        if head is None:
-            continue
-        names = [name.split(",")[0].strip("{} ") for name in fields["author"].split(" and ")]
+    for key, entry in parse_file(root / "chapters" / "references.bib").entries.items():
+        persons = (" ".join((*person.prelast_names, *person.last_names)) for person in entry.persons["author"])
+        names = [name.strip("{}") for name in persons]
         label = names[0] if len(names) == 1 else " & ".join(names) if len(names) == 2 else f"{names[0]} et al."
-        if "doi" in fields:
-            address = f"https://doi.org/{fields['doi']}"
+        if "doi" in entry.fields:
+            address = f"https://doi.org/{entry.fields['doi']}"
+        elif "eprint" in entry.fields:
+            address = f"https://arxiv.org/abs/{entry.fields['eprint']}"
         else:
-            address = f"https://arxiv.org/abs/{fields['eprint']}" if "eprint" in fields else fields.get("url", "")
-        works[head[1]] = (f"{label} {fields['year']}", address)
+            address = entry.fields.get("url", "")
+        works[key] = (f"{label} {entry.fields['year']}", address)
     return works
 
 
