@@ -114,9 +114,7 @@ class Clinic(DomainDataset):
     nuisance: pd.DataFrame
 
     def subset(self, index: np.ndarray | Tensor) -> Clinic:
-        index = torch.as_tensor(index)
-        if index.dtype == torch.bool:
-            index = index.nonzero().squeeze(1)
+        index = self.positions(index)
         picked = super().subset(index)
         nuisance = self.nuisance.iloc[index.numpy()].reset_index(drop=True)
         return replace(picked, true_y=self.true_y[index], marker=self.marker[index], nuisance=nuisance)
@@ -281,9 +279,9 @@ INFO = DatasetInfo(
     title="The synthetic clinic",
     source="generated on your machine by medgen_utils.clinic.make_clinic",
     licence="images CC0, code MIT",
-    citation="",
+    citation="this book",
     warnings=(
-        "Drawn, not photographed: it shows that a mechanism exists, not how strong it is in real hospitals.",
+        "Drawn, not photographed: it shows that a mechanism exists, not how often or strongly it acts in hospitals.",
         "The presets are constructed demonstrations, chosen by looking at the scores of the unseen hospital.",
     ),
 )

@@ -103,6 +103,15 @@ class DomainDataset:
 
     def subset(self, index: np.ndarray | Tensor) -> DomainDataset:
         """The images picked by a boolean mask (N,) or by positions; names and numbering stay as they are."""
+        index = self.positions(index)
+        picked = {item.name: getattr(self, item.name) for item in fields(self)}
+        picked = {key: value[index] for key, value in picked.items() if isinstance(value, Tensor)} | {
+            key: value[index.numpy()] for key, value in picked.items() if isinstance(value, np.ndarray)
+        }
+        return replace(self, **picked)
+
+    def positions(self, index: np.ndarray | Tensor) -> Tensor:
+        """A boolean mask (N,) or positions as positions (n,) int64; ValueError for a mask of another shape."""
         index = torch.as_tensor(index)
         if index.dtype == torch.bool:
             if index.shape != (len(self),):
@@ -110,12 +119,7 @@ class DomainDataset:
                     f"a mask of shape {tuple(index.shape)} for {len(self)} images: give one value an image"
                 )
             index = index.nonzero().squeeze(1)
-        index = index.to(torch.int64)
-        picked = {item.name: getattr(self, item.name) for item in fields(self)}
-        picked = {key: value[index] for key, value in picked.items() if isinstance(value, Tensor)} | {
-            key: value[index.numpy()] for key, value in picked.items() if isinstance(value, np.ndarray)
-        }
-        return replace(self, **picked)
+        return index.to(torch.int64)
 
     def only(self, *domain_names: str) -> DomainDataset:
         """The images of the named domains."""

@@ -202,6 +202,11 @@ def test_subset_keeps_everything_in_step(shortcut, as_index):
     assert part.nuisance.equals(shortcut.nuisance[mask.numpy()].reset_index(drop=True))
 
 
+def test_a_mask_of_another_length_is_refused(shortcut):
+    with pytest.raises(ValueError, match=r"a mask of shape \(2,\) for 4000 images"):
+        shortcut.subset(torch.tensor([True, False]))
+
+
 def test_only_and_without_share_the_images_out(shortcut):
     new, known = shortcut.only(clinic.NEW_HOSPITAL), shortcut.without(clinic.NEW_HOSPITAL)
     assert len(new.true_y) == len(new.nuisance) == 1000 and len(known.marker) == len(known.nuisance) == 3000

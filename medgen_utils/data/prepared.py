@@ -1,30 +1,37 @@
-"""Files from their publishers: found on this machine, or fetched, checked and kept. Chapter: generalization_gap.
+"""Files from their publishers, and the arrays prepared from them: found here, or fetched, checked and kept.
 
 Search order: the folder named by the environment variable MEDGEN_DATA, the cache (``~/.cache/medgen``), the publisher.
+Chapter: generalization_gap.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import os
 import tarfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
 from tqdm.auto import tqdm
 
 ATTEMPTS = 4
 PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
 TIMEOUT = 30.0  # seconds without an answer
 LARGEST_MEMBER = 64 * 2**20  # bytes of one unpacked file: no image of ours comes near
+KEYS = ("images", "labels", "domains", "groups", "files", "class_names", "domain_names")  # of prepared arrays
 
 
 class DataUnavailable(RuntimeError):
@@ -42,6 +49,13 @@ class Source(NamedTuple):
     address: str
     checksum: str = ""
     n_bytes: int | None = None
+
+
+class Prepared(NamedTuple):
+    """What makes prepared arrays the published ones: shape and SHA-256 of their ``images``."""
+
+    shape: tuple[int, ...]
+    sha256: str
 
 
 def cache_folder() -> Path:
@@ -174,40 +188,56 @@ def locked(path: Path) -> Iterator[None]:
 def read_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Name and content of the wanted files of a ``.zip`` or ``.tar.gz``, in archive order; nothing is unpacked to disk.
 
-    DataCorrupt where any member's name points outside the archive's folder, where a wanted one is a link or larger than
-    ``LARGEST_MEMBER``, and where the archive is damaged.
+    A leading ``./`` is taken off the names. DataCorrupt where any member's name points outside the archive's folder,
+    where a wanted one is a link or larger than ``LARGEST_MEMBER``, and where the archive is damaged.
     """
     try:
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    _refuse_outside(path, name)
-                for member in archive.infolist():
-                    if not member.is_dir() and wanted(member.filename):
-                        _refuse_large(path, member.filename, member.file_size)
-                        yield member.filename, archive.read(member)
+                names = {member: _inside(path, member.filename) for member in archive.infolist()}
+                for member, name in names.items():
+                    if not member.is_dir() and wanted(name):
+                        _refuse_large(path, name, member.file_size)
+                        yield name, archive.read(member)
         else:
             with tarfile.open(path, "r:gz") as archive:
                 for member in archive:
-                    _refuse_outside(path, member.name)
-                    if not member.isdir() and wanted(member.name):
+                    name = _inside(path, member.name)
+                    if not member.isdir() and wanted(name):
                         if not member.isfile():
-                            raise DataCorrupt(f"{path}: {member.name!r} is a link, not a file; refused")
-                        _refuse_large(path, member.name, member.size)
-                        yield member.name, archive.extractfile(member).read()
+                            raise DataCorrupt(f"{path}: {name!r} is a link, not a file; refused")
+                        _refuse_large(path, name, member.size)
+                        yield name, archive.extractfile(member).read()
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
         raise DataCorrupt(f"{path} is damaged ({error}): delete the file and load again") from error
 
 
-def _refuse_outside(path: Path, name: str) -> None:
+def _inside(path: Path, name: str) -> str:
+    """The name without ``./``; DataCorrupt where it points outside the archive's folder."""
     pure = PurePosixPath(name.replace("\\", "/"))
-    if pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+    if pure.is_absolute() or ".." in pure.parts or ":" in "".join(pure.parts[:1]):  # "./" alone has no parts
         raise DataCorrupt(f"{path}: the member {name!r} points outside the archive's folder; the archive is refused")
+    return str(pure)
 
 
 def _refuse_large(path: Path, name: str, n_bytes: int) -> None:
     if n_bytes > LARGEST_MEMBER:
         raise DataCorrupt(f"{path}: {name!r} would unpack to {n_bytes:,} bytes; refused")
+
+
+def picture(members: Mapping[str, bytes], file: str, mode: str, archive: Path) -> Image.Image:
+    """One image of an archive's ``members``, in the PIL mode "L" or "RGB"; DataCorrupt where it is not there."""
+    if file not in members:
+        raise DataCorrupt(f"{archive} has no {file}: delete the file and load again")
+    return Image.open(io.BytesIO(members[file])).convert(mode)
+
+
+def numbers(column: pd.Series, names: Sequence[str], archive: Path) -> np.ndarray:
+    """The position of each value in ``names``, uint8 (N, 1); DataCorrupt for a value that is none of them."""
+    unknown = set(column) - set(names)
+    if unknown:
+        raise DataCorrupt(f"{archive}: {sorted(map(str, unknown))} is none of {names}; the archive has changed")
+    return np.array([names.index(value) for value in column], np.uint8)[:, None]
 
 
 def load_npz(path: Path) -> dict[str, np.ndarray]:
@@ -228,3 +258,78 @@ def save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def prepared_arrays(
+    name: str,
+    size: int,
+    expected: Mapping[int, Prepared],
+    source: Source,
+    prepare: Callable[[Path], Mapping[int, dict[str, np.ndarray]]],
+) -> dict[str, np.ndarray]:
+    """The arrays ``{name}_{size}.npz``: found (MEDGEN_DATA, then the cache), or prepared from the publisher's archive.
+
+    images (N, size, size[, 3]) uint8; labels, domains (N, 1) uint8; groups, files (N,) str; class_names, domain_names.
+    ``prepare`` turns the archive ``source`` into arrays of every size in ``expected``; they are kept in the cache, and
+    an archive fetched for them is removed. The images are checked against their SHA-256 either way. ValueError for a
+    size that is not ``expected``; DataCorrupt, DataUnavailable as in `obtain`.
+    """
+    if size not in expected:
+        sizes = " and ".join(map(str, expected))
+        raise ValueError(f"size={size}: these images are prepared at {sizes} px; choose one")
+    file = f"{name}_{size}.npz"
+    path = search(file)
+    if path is None:
+        path = cache_folder() / file
+        with locked(cache_folder() / name):
+            if not path.is_file():
+                try:
+                    _prepare(name, expected, source, prepare)
+                except DataUnavailable as error:
+                    hint = f"or put {file} there: prepared images with the SHA-256 {expected[size].sha256}"
+                    raise DataUnavailable(f"{error}\n  {hint}") from error
+    arrays = load_npz(path)
+    verify(arrays, expected[size], path)
+    return arrays
+
+
+def _prepare(
+    name: str,
+    expected: Mapping[int, Prepared],
+    source: Source,
+    prepare: Callable[[Path], Mapping[int, dict[str, np.ndarray]]],
+) -> None:
+    """Prepare every size, check, save into the cache; an archive that was not here before is removed."""
+    found = search(source.file)
+    archive = obtain(source)
+    for size, arrays in prepare(archive).items():
+        verify(arrays, expected[size], archive)
+        save_npz(cache_folder() / f"{name}_{size}.npz", arrays)
+    if found is None:
+        archive.unlink()
+
+
+def verify(arrays: dict[str, np.ndarray], expected: Prepared, origin: Path) -> None:
+    """DataCorrupt unless the `KEYS` are all there and the images have the shape and SHA-256 of the published set."""
+    missing = set(KEYS) - set(arrays)
+    if missing:
+        raise DataCorrupt(f"{origin} lacks {sorted(missing)}: delete the file and load again")
+    if arrays["images"].shape != expected.shape:
+        found = arrays["images"].shape
+        raise DataCorrupt(f"{origin}: images of shape {found} instead of {expected.shape}; delete the file")
+    lengths = {key: arrays[key].size for key in ("labels", "domains", "groups", "files")}
+    if set(lengths.values()) != {expected.shape[0]}:
+        raise DataCorrupt(f"{origin}: {lengths} entries for {expected.shape[0]} images; delete the file and load again")
+    found = hashlib.sha256(np.ascontiguousarray(arrays["images"])).hexdigest()
+    if found != expected.sha256:
+        raise DataCorrupt(
+            f"{origin}: the images have the SHA-256 {found} instead of {expected.sha256}; "
+            "delete the file and load again"
+        )
+
+
+def to_tensor(images: np.ndarray) -> Tensor:
+    """uint8 (N, H, W) or (N, H, W, 3) -> float32 (N, C, H, W) in [0, 1]."""
+    x = torch.from_numpy(np.ascontiguousarray(images))
+    x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
+    return x.to(torch.float32, memory_format=torch.contiguous_format).div_(255)

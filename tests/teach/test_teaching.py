@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from medgen_utils import data
-from medgen_utils.data import publishers
+from medgen_utils.data import medmnist
 from tools import ROOT
 
 PAGES = sorted((ROOT / "chapters" / "teaching").glob("*.md"))
@@ -33,7 +33,7 @@ def write_medmnist(folder: Path, flag: str, n_classes: int, monkeypatch) -> None
         arrays[f"{part}_images"] = random.integers(0, 256, (n, 28, 28, 3), dtype=np.uint8)
         arrays[f"{part}_labels"] = np.arange(n, dtype=np.uint8)[:, None] % n_classes
     np.savez(folder / f"{flag}.npz", **arrays)
-    monkeypatch.delitem(publishers.MEDMNIST_MD5, flag, raising=False)
+    monkeypatch.delitem(medmnist.MD5, flag, raising=False)
 
 
 def write_folder(folder: Path) -> None:

@@ -1,0 +1,31 @@
+"""Nine tissues of the colon from two centres (PathMNIST). For exercises."""
+
+from __future__ import annotations
+
+from medgen_utils.data import medmnist
+from medgen_utils.domains import DatasetInfo, DomainDataset
+
+INFO = DatasetInfo(
+    "colon-centres",
+    "Nine tissues of the colon from two centres: PathMNIST",
+    medmnist.SOURCE,
+    "CC BY 4.0",
+    f"{medmnist.CITATION}; Kather et al. 2019, PLoS Medicine 16:e1002730, doi:10.1371/journal.pmed.1002730",
+    ("No slide or patient ids: a split inside a centre may leak patients.",),
+)
+FIRST, SECOND = "centre 1 (NCT-CRC-HE-100K)", "centre 2 (CRC-VAL-HE-7K)"
+CLASS_NAMES = (
+    "adipose", "background", "debris", "lymphocytes", "mucus", "smooth muscle", "normal colon mucosa",
+    "cancer-associated stroma", "colorectal adenocarcinoma epithelium",
+)  # fmt: skip
+
+
+def files(size: int) -> list[tuple[str, ...]]:
+    """What `load` needs; of each tuple one file is enough."""
+    return [(medmnist.file_name("pathmnist", size),)]
+
+
+def load(size: int = 28) -> DomainDataset:
+    """Two centres: the publisher's training and validation parts, and its test part. Sizes 28, 64, 128, 224."""
+    rule = {"train": FIRST, "val": FIRST, "test": SECOND}
+    return medmnist.pool([medmnist.arrays("pathmnist", size)], [rule], CLASS_NAMES, INFO)

@@ -1,0 +1,167 @@
+"""Normal and atypical mitotic figures of six scanners and centres, and their graders. Chapter: concept_shift.
+
+AMi-Br, AtNorM-Br, AtNorM-MD: patches of 128 px; size 28 shows the central 64 px, size 64 the whole patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from medgen_utils.data.prepared import (
+    DataUnavailable,
+    Prepared,
+    Source,
+    cache_folder,
+    check,
+    obtain,
+    picture,
+    prepared_arrays,
+    read_members,
+    search,
+    to_tensor,
+    where_to_put,
+)
+from medgen_utils.domains import DatasetInfo, DomainDataset
+
+INFO = DatasetInfo(
+    "mitosis",
+    "Normal and atypical mitotic figures of six scanners and centres: AMi-Br, AtNorM-Br, AtNorM-MD",
+    "https://github.com/DeepMicroscopy/AMi-Br_Benchmark, https://github.com/DeepMicroscopy/AMi-Br",
+    "MIT",
+    "Bertram et al. 2025, Histologic dataset of normal and atypical mitotic figures on human breast cancer "
+    "(AMi-Br), Bildverarbeitung fuer die Medizin; Banerjee et al. 2025, Benchmarking deep learning and vision "
+    "foundation models for atypical vs. normal mitosis classification, arXiv:2506.21444",
+    (
+        "Of AtNorM-Br's 27 groups of pixel-identical patches one patch a group is kept, and none of the 2 "
+        "groups whose labels conflict: 37 patches are dropped.",
+        "TCGA-BRCA and MIDOG++ come without slide ids: a split inside them may leak slides.",
+        "MIDOG++ may share slides with MIDOG21 (no patch is identical).",
+    ),
+)
+CLASS_NAMES = ("normal", "atypical")
+SLIDE_SOURCES = ("MIDOG21-HamamatsuXR", "MIDOG21-HamamatsuS360", "MIDOG21-AperioCS2", "TUPAC16", "TCGA-BRCA", "MIDOG++")
+AMIBR_COMMIT = "3acf4dad662ed71b63f283858892b54c84a49696"
+AMIBR = Source(
+    f"AMi-Br_Benchmark-{AMIBR_COMMIT}.tar.gz",
+    f"https://github.com/DeepMicroscopy/AMi-Br_Benchmark/archive/{AMIBR_COMMIT}.tar.gz",
+)
+AMIBR_TABLE = Source(
+    "AMI-BR.csv",
+    "https://raw.githubusercontent.com/DeepMicroscopy/AMi-Br/20a217b33a8708279600e30129bc55a504ee6620/AMI-BR.csv",
+    "sha256:49eb286b4b45f524f34ee2655c4d2e8f1e0c94618424a59b30ff7412fea77690",
+)
+ATNORM_MD_VOTES = Source(
+    "AtNorM-MD_expert_votes.csv",
+    "https://github.com/DeepMicroscopy/AMi-Br_Benchmark",
+    "sha256:363db789f5d1814be676d701d89646631703dc963b7f28b8f2c4db76eb543193",
+)
+PREPARED = {
+    28: Prepared((6573, 28, 28, 3), "cf898f3475949d2b9b2fc309d5a27ff1646ddb81911be6cbf7fdaf2e4a727162"),
+    64: Prepared((6573, 64, 64, 3), "5da81771def36e4f578598adab168c7eea098ef72fa306bfce5da831eee8b759"),
+}
+
+
+def files(size: int) -> list[tuple[str, ...]]:
+    """What `load` needs; of each tuple one file is enough, the prepared arrays or the publisher's archive."""
+    return [(f"mitosis_{size}.npz", AMIBR.file)]
+
+
+def load(size: int = 28) -> DomainDataset:
+    """Six scanners and centres, without AtNorM-Br's duplicates; class 1 atypical. Sizes 28 and 64."""
+    arrays = prepared_arrays("mitosis", size, PREPARED, AMIBR, _prepare_and_keep_votes)
+    keep = without_duplicates(arrays["images"], arrays["labels"].ravel())
+    return DomainDataset(
+        to_tensor(arrays["images"][keep]),
+        torch.from_numpy(arrays["labels"].ravel()[keep].astype(np.int64)),
+        torch.from_numpy(arrays["domains"].ravel()[keep].astype(np.int64)),
+        arrays["groups"][keep],
+        CLASS_NAMES,
+        tuple(map(str, arrays["domain_names"])),
+        INFO,
+        file=arrays["files"][keep],
+    )
+
+
+def without_duplicates(images: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Positions to keep: of pixel-identical images the first, and none where their labels conflict."""
+    same: dict[bytes, list[int]] = {}
+    for i, image in enumerate(images):
+        same.setdefault(image.tobytes(), []).append(i)
+    return np.array([positions[0] for positions in same.values() if len(set(y[positions])) == 1], dtype=np.int64)
+
+
+def prepare(archive: Path, table: Path, sizes: Sequence[int] = tuple(PREPARED)) -> dict[int, dict[str, np.ndarray]]:
+    """The benchmark's archive and AMI-BR.csv -> arrays by size; class 0 normal, 1 atypical.
+
+    AMi-Br in the order of the table, then AtNorM-Br and AtNorM-MD, each Atypical before Normal, by sorted file name.
+    """
+    folders = ("AMi-Br/", "AtNorM-Br/", "AtNorM-MD/")
+    members = {
+        name.partition("/")[2]: content
+        for name, content in read_members(archive, lambda name: name.endswith(".png") and "/." not in name)
+        if name.partition("/")[2].startswith(folders)
+    }
+    rows = pd.read_csv(table)
+    files = _ami_br_files(rows)
+    scanner = (rows["slide"].str.extract(r"(\d+)")[0].astype(int) - 1) // 50  # 50 slides a scanner, in this order
+    domains = np.where(rows["dataset"] == "MIDOG21", scanner, SLIDE_SOURCES.index("TUPAC16")).tolist()
+    groups = (rows["dataset"] + ":" + rows["slide"]).tolist()
+    for folder, domain in (("AtNorM-Br", "TCGA-BRCA"), ("AtNorM-MD", "MIDOG++")):
+        inside = [f for kind in ("Atypical", "Normal") for f in sorted(members) if f.startswith(f"{folder}/{kind}/")]
+        files += inside
+        domains += [SLIDE_SOURCES.index(domain)] * len(inside)
+        groups += [""] * len(inside)
+    known = {
+        "labels": np.array([file.split("/")[1] == "Atypical" for file in files], np.uint8)[:, None],
+        "domains": np.array(domains, np.uint8)[:, None],
+        "class_names": np.array(["Normal", "Atypical"]),
+        "domain_names": np.array(SLIDE_SOURCES),
+        "groups": np.array(groups),
+        "files": np.array([f"amibr/{file}" for file in files]),
+    }
+    images: dict[int, list[np.ndarray]] = {size: [] for size in sizes}
+    for file in files:
+        patch = picture(members, file, "RGB", archive)
+        for size in sizes:
+            view = patch.crop((32, 32, 96, 96)) if size == 28 else patch
+            images[size].append(np.asarray(view.resize((size, size), Image.LANCZOS)))
+    return {size: {"images": np.stack(images[size])} | known for size in sizes}
+
+
+def _prepare_and_keep_votes(archive: Path) -> dict[int, dict[str, np.ndarray]]:
+    by_size = prepare(archive, obtain(AMIBR_TABLE))
+    for _, content in read_members(archive, lambda member: member.endswith("/" + ATNORM_MD_VOTES.file)):
+        (cache_folder() / ATNORM_MD_VOTES.file).write_bytes(content)
+    return by_size
+
+
+def votes(name: str) -> pd.DataFrame:
+    """What the experts of "ami-br" or "atnorm-md" said: see `load_graders`; index: ``files`` of the mitosis arrays."""
+    if name == "ami-br":
+        table = pd.read_csv(obtain(AMIBR_TABLE))
+        said = {f"expert_{k}": table[f"expert{k}_atypical"].astype(float).to_numpy() for k in (1, 2, 3)}
+        return pd.DataFrame(said, index=pd.Index([f"amibr/{file}" for file in _ami_br_files(table)], name="file"))
+    if name != "atnorm-md":
+        raise ValueError(f'no graders {name!r}: choose "ami-br" or "atnorm-md"')
+    path = search(ATNORM_MD_VOTES.file)
+    if path is None:
+        raise DataUnavailable(
+            f"{ATNORM_MD_VOTES.file} is not on this machine and has no address of its own: "
+            f"ask for it or look for it at the publisher's.\n{where_to_put(ATNORM_MD_VOTES)}"
+        )
+    check(path, ATNORM_MD_VOTES.checksum)
+    table = pd.read_csv(path)
+    said = {f"expert_{k}": table[f"Expert_{k}"].map({"Atypical": 1.0, "Normal": 0.0}).to_numpy() for k in range(1, 6)}
+    files = [f"amibr/AtNorM-MD/{kind}/{name}" for kind, name in zip(table["Majority"], table["Filename"], strict=True)]
+    return pd.DataFrame(said, index=pd.Index(files, name="file"))
+
+
+def _ami_br_files(table: pd.DataFrame) -> list[str]:
+    kinds = np.where(table["majority_atypical"], "Atypical", "Normal")
+    return [f"AMi-Br/{kind}/{d}_{uid}.png" for kind, d, uid in zip(kinds, table["dataset"], table["uid"], strict=True)]

@@ -1,0 +1,30 @@
+"""Chest X-rays of children: normal or pneumonia (PneumoniaMNIST). Chapter: generalization_gap."""
+
+from __future__ import annotations
+
+from medgen_utils.data import medmnist
+from medgen_utils.domains import DatasetInfo, DomainDataset
+
+INFO = DatasetInfo(
+    "pneumonia",
+    "Chest X-rays of children: PneumoniaMNIST",
+    medmnist.SOURCE,
+    "CC BY 4.0",
+    f"{medmnist.CITATION}; Kermany et al. 2018, Cell 172:1122-1131, doi:10.1016/j.cell.2018.02.010",
+    (
+        "No patient ids: a split may leak patients.",
+        "The publisher's test set has another class balance than its training set; here the three are pooled. "
+        'from_medmnist("pneumoniamnist", domains="split") keeps them apart.',
+    ),
+)
+
+
+def files(size: int) -> list[tuple[str, ...]]:
+    """What `load` needs; of each tuple one file is enough."""
+    return [(medmnist.file_name("pneumoniamnist", size),)]
+
+
+def load(size: int = 28) -> DomainDataset:
+    """One hospital, the publisher's three parts pooled; class 1 pneumonia. Sizes 28, 64, 128, 224."""
+    rule = dict.fromkeys(medmnist.PARTS, "Guangzhou")
+    return medmnist.pool([medmnist.arrays("pneumoniamnist", size)], [rule], ("normal", "pneumonia"), INFO)
