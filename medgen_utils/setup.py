@@ -8,6 +8,9 @@ import time
 from dataclasses import dataclass, field
 from importlib import metadata
 
+from medgen_utils.data import find
+from medgen_utils.machine import training_device
+
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "matplotlib")
 
 
@@ -52,9 +55,6 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
     announced here and downloaded when the chapter loads it.
     """
     import torch
-
-    from medgen_utils.data import find
-    from medgen_utils.machine import training_device
 
     device = training_device()
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}

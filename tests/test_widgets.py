@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from medgen_utils import plotting, setup, widgets
+from medgen_utils import widgets
 
 
 def draw(value: float) -> plt.Figure:
@@ -65,32 +65,3 @@ def test_a_person_gets_a_control_that_draws_when_moved_and_only_once():
 def test_start_outside_the_values_is_named():
     with pytest.raises(ValueError, match="start=1"):
         widgets.explore(draw, [], **ARGUMENTS)
-
-
-def test_mode_is_read_from_the_environment_and_a_wrong_one_is_named(monkeypatch):
-    monkeypatch.delenv("MEDGEN_MODE", raising=False)
-    assert setup.mode() == "fast"
-    monkeypatch.setenv("MEDGEN_MODE", "quick")
-    with pytest.raises(ValueError, match="quick"):
-        setup.mode()
-
-
-def test_setup_prints_the_table_and_picks_by_mode(monkeypatch, capsys):
-    monkeypatch.setenv("MEDGEN_MODE", "full")
-    context = setup.setup("a_chapter", data=("clinic",))
-    assert context.pick(1, 2) == 2 and len(context.seeds) == 5
-    printed = capsys.readouterr().out
-    assert "a_chapter" in printed and "data: clinic" in printed and "torch" in printed
-    assert context.footer(3.2).startswith("full mode · 5 seeds · torch") and "3 s" in context.footer(3.2)
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-@pytest.mark.parametrize("colour", [*plotting.PALETTE, plotting.INK, plotting.QUIET])
-def test_every_ink_of_the_house_reads_on_its_paper(colour):
-    contrast = (luminance(plotting.PAPER) + 0.05) / (luminance(colour) + 0.05)
-    assert contrast >= 4.5
