@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from matplotlib import pyplot as plt
 
+from tools import SITE
 from tools.site.lighthouse import BROWSERS
 
-SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -55,3 +55,10 @@ def browser():
         instance = playwright.chromium.launch(executable_path=found[0], args=FLAGS)
         yield instance
         instance.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script that finds what keeps readers out."""
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    return next(Path(package.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")

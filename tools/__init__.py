@@ -7,3 +7,4 @@ Every tool runs from the root of the repository: ``python -m tools.write``, ``py
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"  # where `make book` writes the site

@@ -9,9 +9,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from tools import ROOT
-
-SITE = ROOT / "_build" / "html"
+from tools import ROOT, SITE
 
 
 def toc_pages() -> list[str]:

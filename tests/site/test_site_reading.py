@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 import zipfile
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
@@ -281,12 +280,6 @@ def test_zip_of_the_site_opens_from_the_disk(browser, tmp_path):
 
 
 # Everyone
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-    return next(Path(package.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])

@@ -4,7 +4,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tools import ROOT
+from tools import ROOT, SITE
 from tools.address import wanted
 
 LEFT_OUT = {".buildinfo", "objects.inv", "robots.txt", "sitemap.xml"}  # for servers, not for readers
@@ -20,8 +20,7 @@ def pack(site: Path, target: Path) -> Path:
 
 
 if __name__ == "__main__":
-    site = ROOT / "_build" / "html"
-    if not site.is_dir():
+    if not SITE.is_dir():
         sys.exit("The site is not built: run `make book` first.")
-    written = pack(site, ROOT / "_build" / f"medgen-book-{wanted().version}.zip")
+    written = pack(SITE, ROOT / "_build" / f"medgen-book-{wanted().version}.zip")
     print(f"{written} ({written.stat().st_size / 1e6:.1f} MB): unzip it and open index.html")

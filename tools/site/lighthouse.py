@@ -23,10 +23,9 @@ from typing import NamedTuple
 
 import yaml
 
-from tools import ROOT
+from tools import ROOT, SITE
 
 HERE = Path(__file__).resolve().parent  # of package.json
-SITE = ROOT / "_build" / "html"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 WANTED = 0.95
 RETRIES = 2

@@ -1,6 +1,6 @@
 /* What the explorer computes, without the page: the scanner of medgen_utils.clinic, the network of
    medgen_utils.training.SmallCNN, the AUROC with its interval, and the map of blurred squares.
-   Plain functions on typed arrays; tests/explorer/test_export.py compares each of them with the package in a browser. */
+   Plain functions on typed arrays; tests/explorer/test_engine.py compares each of them with the package in a browser. */
 (function () {
   "use strict";
   const SIZE = 28;

@@ -1,0 +1,53 @@
+"""What the tests of the explorer share: its files as networks and images, settings, and a page that has settled."""
+
+import functools
+import json
+
+import pytest
+import torch
+
+from explorer import export
+
+FOLDER = export.FOLDER
+PATIENCE = 240_000  # milliseconds for what takes less than a second, or two, on a machine that is not busy
+SCANNERS = {"home": {}, **export.AWAY, "all at once": {**export.AWAY["little"], "stain": 0.7, "marker": 0.35}}
+scanners = pytest.mark.parametrize("scanner", SCANNERS)
+networks = pytest.mark.parametrize("name", export.NAMES)
+
+
+@functools.cache
+def lesions() -> export.TestSet:
+    return export.test_set()
+
+
+@functools.cache
+def network(name: str) -> torch.nn.Sequential:
+    return export.unpack(export.read_script(FOLDER / f"{name}.js"))
+
+
+@functools.cache
+def results() -> dict:
+    return json.loads((FOLDER / "check.json").read_text("utf-8"))
+
+
+def settings(scanner: str) -> dict[str, float]:
+    return export.HOME | SCANNERS[scanner]
+
+
+def visit(browser, url: str, **context):
+    """Open a page and wait until the explorer has said how it stands; the page knows its requests and complaints."""
+    page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}).new_page()
+    page.requests, page.complaints = [], []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))
+    page.on("pageerror", lambda error: page.complaints.append(f"script error: {error}"))
+    page.on("console", lambda message: message.type in ("error", "warning") and page.complaints.append(message.text))
+    page.goto(url, wait_until="load")
+    settle(page)
+    return page
+
+
+def settle(page) -> str:
+    """Wait until all lesions are scored; what the explorer then says in words."""
+    page.wait_for_function("document.querySelector('.mgx').getAttribute('aria-busy') === 'false'", timeout=PATIENCE)
+    return page.locator(".mgx-words").text_content()
