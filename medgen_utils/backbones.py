@@ -174,8 +174,9 @@ class ResNet(nn.Module):
         except (OSError, RuntimeError) as error:
             folder = Path(torch.hub.get_dir()) / "checkpoints"
             raise WeightsUnavailable(
-                f"the ImageNet weights of ResNet-{depth} could not be had ({error}): fetch {weights.url} by hand and put "
-                f"it into {folder}, or choose EfficientNetLite0, whose weights come from a package, or pretrained=False"
+                f"the ImageNet weights of ResNet-{depth} could not be had ({error}): fetch {weights.url} by hand "
+                f"and put it into {folder}, or choose EfficientNetLite0, whose weights come from a package, "
+                "or pretrained=False"
             ) from error
         self.n_features = self.network.fc.in_features
         self.network.fc = nn.Identity()

@@ -58,15 +58,20 @@ class ERM(nn.Module):
         steps by hand, the rate stays as it is. An algorithm that was trained before keeps its moments of the gradient.
         """
         before = self.optimizer
-        self.optimizer = torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        groups = self.parameter_groups(learning_rate)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay)
         if before is not None:
             state = {"state": before.state_dict()["state"]}
             self.optimizer.load_state_dict(self.optimizer.state_dict() | state)
         self.schedule, self.total_steps = None, 0
         if total_steps:
             one_cycle = torch.optim.lr_scheduler.OneCycleLR
-            self.schedule = one_cycle(self.optimizer, learning_rate, total_steps=total_steps + 1)
+            self.schedule = one_cycle(self.optimizer, [group["lr"] for group in groups], total_steps=total_steps + 1)
             self.total_steps = int(self.step_count) + total_steps
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """What the optimiser moves and how fast; one group for all, unless a method says otherwise."""
+        return [{"params": list(self.parameters()), "lr": learning_rate}]
 
     @property
     def progress(self) -> float:
@@ -112,16 +117,18 @@ def build(
     seed: int,
     width: int = 32,
     normalize: Callable[[Tensor], Tensor] | None = None,
+    backbone: Callable[[], nn.Module] | None = None,
     hyperparameters: dict[str, Any] | None = None,
 ) -> ERM:
     """An untrained algorithm on a `SmallCNN` and a linear head that fit the data set, with weights drawn from ``seed``.
 
-    ``hyperparameters`` are the algorithm's own, for example ``{"weight": 1.0}``; learning rate and weight decay are
-    given to `fit`.
+    ``backbone()`` makes another featurizer, for example ``backbones.EfficientNetLite0``; ``width`` and ``normalize``
+    are then not used. ``hyperparameters`` are the algorithm's own, for example ``{"weight": 1.0}``; learning rate and
+    weight decay are given to `fit`.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        featurizer = SmallCNN(dataset.x.shape[1], width, normalize)
+        featurizer = backbone() if backbone else SmallCNN(dataset.x.shape[1], width, normalize)
         classifier = nn.Linear(featurizer.n_features, len(dataset.class_names))
         return algorithm(featurizer, classifier, len(dataset.domain.unique()), **(hyperparameters or {}))
 

@@ -47,18 +47,23 @@ def embeddings(z: np.ndarray, y: np.ndarray, domain: np.ndarray, group: np.ndarr
     group = np.full(len(z), "") if group is None else np.asarray(group).astype(str)
     if z.ndim != 2 or z.shape[1] < 1 or not len(z) == len(y) == len(domain) == len(group):
         raise ValueError(
-            f"embeddings {z.shape}, labels {y.shape}, domains {domain.shape}, groups {group.shape}: give (n, d) and n each"
+            f"embeddings {z.shape}, labels {y.shape}, domains {domain.shape}, groups {group.shape}: "
+            "give (n, d) and n of each"
         )
     if z.dtype.kind != "f":
         raise ValueError(f"embeddings are {z.dtype}: give floating-point numbers")
     bad = np.flatnonzero(~np.isfinite(z).all(1))
     if len(bad):
-        raise ValueError(f"{len(bad)} embeddings hold NaN or infinite numbers, the first in row {bad[0]}: drop or mend them")
+        raise ValueError(
+            f"{len(bad)} embeddings hold NaN or infinite numbers, the first in row {bad[0]}: drop or mend them"
+        )
     if y.dtype.kind not in "iu" or y.min(initial=0) < 0:
         raise ValueError(f"labels are {y.dtype}, the first {y[:3].tolist()}: give class numbers 0, 1, ...")
     names, number = np.unique(domain, return_inverse=True)
     if len(names) < 2 or len(np.unique(y)) < 2:
-        raise ValueError(f"hospitals {names.tolist()}, classes {np.unique(y).tolist()}: at least two of each are needed")
+        raise ValueError(
+            f"hospitals {names.tolist()}, classes {np.unique(y).tolist()}: at least two of each are needed"
+        )
     alone = np.char.add("image ", np.arange(len(z)).astype(str))
     named = np.char.add(np.char.add(domain, "/"), group)
     _, patient = np.unique(np.where(group == "", alone, named), return_inverse=True)
@@ -199,7 +204,11 @@ def class_probe(data: Embeddings, most: int = MOST, seed: int = 0) -> pd.DataFra
 
 
 def confounded_training(
-    data: Embeddings, strengths: Sequence[float] = (0.0, 0.5, 0.8, 1.0), repeats: int = 10, most: int = MOST, seed: int = 0
+    data: Embeddings,
+    strengths: Sequence[float] = (0.0, 0.5, 0.8, 1.0),
+    repeats: int = 10,
+    most: int = MOST,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """What happens to a probe whose training set ties the class to the hospital: columns pair, strength, auroc, size.
 
@@ -225,8 +234,8 @@ def confounded_training(
                 continue
             tested = np.concatenate([cell[:n_test] for cell in test])
             for strength in strengths:
-                more, less = round(n * (1 + strength) / 2), round(n * (1 - strength) / 2)
-                sizes = (less, more, more, less)  # of (a, 0), (a, 1), (b, 0), (b, 1)
+                more = round(n * (1 + strength) / 2)
+                sizes = (n - more, more, more, n - more)  # of (a, 0), (a, 1), (b, 0), (b, 1)
                 chosen = np.concatenate([cell[:size] for cell, size in zip(pool, sizes, strict=True)])
                 score = _probe(data.z[chosen], data.y[chosen]).predict_proba(data.z[tested])[:, 1]
                 pair = f"{data.domain_names[a]} and {data.domain_names[b]}"

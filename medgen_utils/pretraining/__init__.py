@@ -1,0 +1,18 @@
+"""Networks that have learned elsewhere, and what their embeddings know. Chapter: pretraining."""
+
+from medgen_utils.pretraining.embeddings import (
+    class_probe,
+    confounded_training,
+    embeddings,
+    hospital_probe,
+    permuted_labels,
+    random_embeddings,
+    robustness_index,
+)
+from medgen_utils.pretraining.features import dataset_features
+from medgen_utils.pretraining.learners import FineTuning, LinearProbe, ProbeThenFineTune
+
+__all__ = [
+    "FineTuning", "LinearProbe", "ProbeThenFineTune", "class_probe", "confounded_training", "dataset_features",
+    "embeddings", "hospital_probe", "permuted_labels", "random_embeddings", "robustness_index",
+]  # fmt: skip
