@@ -6,18 +6,47 @@ import argparse
 import sys
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from medgen_utils.audit.read import read_predictions
 from medgen_utils.audit.report import audit
 from medgen_utils.audit.write import check_folder
+from medgen_utils.tables import tidy
 
 EXAMPLE = """example:
   python -m medgen_utils audit predictions.csv --label y --prob p --domain hospital \\
       --group patient --reference internal --out report/
-One row per image. Several models: repeat --prob, or name the model of each row with --model and --id."""
+One row per image. Several models: repeat --prob, or name the model of each row with --model and --id.
+Several classes: --prob P for columns P_0 ... P_k, or --prob for each of the columns called as the labels are."""
+
+# Option, what argparse needs to know of it, and its help; the order is that of --help.
+AUDIT = (
+    ("--label", {"default": "y"}, "column of the true class: 0, 1 ..., or words (default: y)"),
+    ("--positive", {}, "where --label holds two words: the one that is class 1"),
+    ("--prob", {"action": "append"}, "column with the probability of class 1, or P for columns P_0 ... P_k; repeat it"),
+    ("--classes", {}, "names of the classes 0, 1 ..., with commas between them"),
+    ("--model", {}, "column that names the model of each row; needs --id"),
+    ("--run", {}, "column of the seed or run of a model, whose runs are averaged; needs --id"),
+    ("--id", {"dest": "identity"}, "column that identifies the image"),
+    ("--domain", {"default": "domain"}, "column of the hospital, scanner or centre (default: domain)"),
+    ("--group", {}, "column of the patient: its images are resampled together"),
+    ("--unknown", {"action": "append", "default": []}, "word in --group for patients nobody knows; repeat it"),
+    ("--split", {}, "rows to use: test, or COLUMN=test where the column is not called split"),
+    ("--exclude", {"action": "append", "default": []}, "a domain to leave out; repeat it"),
+    ("--reference", {}, "the domain the model was developed on"),
+    ("--sensitivity", {"type": float, "default": 0.9}, "share of positives its threshold must find (default: 0.9)"),
+    ("--title", {"default": "Audit of predictions by domain"}, "heading of the page"),
+    ("--separator", {}, "between fields; 'tab' for tabs (default: found in the header)"),
+    ("--encoding", {}, "of the file (default: UTF-8, or UTF-16 with its mark)"),
+    ("--decimal", {"choices": [".", ","]}, "before decimals (default: found in the column)"),
+    ("--resamples", {"type": int, "default": 1000}, "of the bootstrap (default: 1000)"),
+    ("--seed", {"type": int, "default": 0}, "of the bootstrap (default: 0)"),
+    ("--out", {"type": Path, "required": True}, "folder of the report; an earlier report there is replaced"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the command line."""
+    """The commands and their options; each command's function is ``options.run_command``."""
     top = argparse.ArgumentParser(prog="python -m medgen_utils")
     commands = top.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
@@ -26,64 +55,58 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = command.add_argument
-    add("csv", type=Path, help="the predictions, a CSV with a header")
-    add("--label", default="y", help="column of the true class: 0, 1 ... (default: y)")
-    add("--positive", help="where --label holds two words: the one that is class 1")
-    add(
-        "--prob",
-        action="append",
-        help="column with the probability of class 1, or P for columns P_0 ... P_k; repeat it",
-    )
-    add("--model", help="column that names the model of each row; needs --id")
-    add("--id", dest="identity", help="column that identifies the image")
-    add("--domain", default="domain", help="column of the hospital, scanner or centre (default: domain)")
-    add("--group", help="column of the patient: its images are resampled together")
-    add("--reference", help="the domain the model was developed on")
-    add("--sensitivity", type=float, default=0.9, help="share of positives its threshold must find (default: 0.9)")
-    add("--exclude", action="append", default=[], help="a domain to leave out; repeat it")
-    add("--title", default="Audit of predictions by domain", help="heading of the page")
-    add("--separator", default=",", help="between fields; 'tab' for tabs (default: ,)")
-    add("--encoding", default="utf-8-sig", help="of the file (default: UTF-8)")
-    add("--resamples", type=int, default=1000, help="of the bootstrap (default: 1000)")
-    add("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    add("--out", type=Path, required=True, help="folder of the report; an earlier report there is replaced")
+    command.add_argument("table", type=Path, help="the predictions: CSV (also gz, bz2, xz, zip), xlsx or parquet")
+    for option, settings, text in AUDIT:
+        command.add_argument(option, help=text, **settings)
+    command.set_defaults(run_command=run_audit)
     return top
+
+
+def run_audit(options: argparse.Namespace) -> str:
+    """Read, audit, write; what the reader should know beside the report goes to stderr. Returns the last line."""
+    if not 0 < options.sensitivity <= 1 or options.resamples < 100:
+        raise ValueError("--sensitivity must lie in (0, 1] and --resamples be 100 or more: change them")
+    check_folder(options.out)
+    frame = read_predictions(
+        options.table,
+        label=options.label,
+        prob=list(dict.fromkeys(options.prob or ["prob"])),
+        domain=options.domain,
+        group=options.group,
+        identity=options.identity,
+        model=options.model,
+        run=options.run,
+        split=options.split,
+        positive=options.positive,
+        class_names=[name.strip() for name in options.classes.split(",")] if options.classes else None,
+        exclude=options.exclude,
+        unknown=options.unknown,
+        separator=options.separator,
+        encoding=options.encoding,
+        decimal=options.decimal,
+    )
+    for notice in frame.attrs["notices"]:
+        print(f"audit: note: {notice}", file=sys.stderr)
+    with threadpool_limits(1):  # the audit has threads of its own; those of the matrix products only stand in their way
+        result = audit(
+            frame,
+            None if options.reference is None else tidy(options.reference),
+            title=options.title,
+            sensitivity=options.sensitivity,
+            n_resamples=options.resamples,
+            seed=options.seed,
+        )
+    return f"Report: {result.write(options.out).resolve()}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 where it worked, 2 with a message on stderr where the input is at fault."""
     options = parser().parse_args(arguments)
     try:
-        if not 0 < options.sensitivity <= 1 or options.resamples < 100:
-            raise ValueError("--sensitivity must lie in (0, 1] and --resamples be 100 or more: change them")
-        check_folder(options.out)
-        frame = read_predictions(
-            options.csv,
-            label=options.label,
-            prob=list(dict.fromkeys(options.prob or ["prob"])),
-            domain=options.domain,
-            group=options.group,
-            identity=options.identity,
-            model=options.model,
-            positive=options.positive,
-            exclude=options.exclude,
-            separator="\t" if options.separator == "tab" else options.separator,
-            encoding=options.encoding,
-        )
-        result = audit(
-            frame,
-            options.reference,
-            title=options.title,
-            sensitivity=options.sensitivity,
-            n_resamples=options.resamples,
-            seed=options.seed,
-        )
-        page = result.write(options.out)
-    except (ValueError, OSError) as error:
-        print(f"audit: {error}", file=sys.stderr)
+        print(options.run_command(options))
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"{options.command}: {error or 'not enough memory'}", file=sys.stderr)
         return 2
-    print(f"Report: {page.resolve()}")
     return 0
 
 

@@ -13,30 +13,10 @@ import pytest
 from medgen_utils.__main__ import main
 from medgen_utils.audit import audit
 from medgen_utils.audit import page as audit_page
-from medgen_utils.audit.read import BadInput, read_predictions
+from medgen_utils.audit.read import read_predictions
 from medgen_utils.evaluation import auroc, metrics_by, paired_difference, sensitivity_at_specificity
 from medgen_utils.shifts import prior_correction
-
-EVIL = '<script>alert("x")</script>&"north"'
-
-
-def table(n: int = 240, k: int = 2, domains: tuple[str, ...] = ("home", "away", EVIL)) -> pd.DataFrame:
-    """One row per image, two models p and q (or prob_0 ... for k > 2), patients with two images each."""
-    rng = np.random.default_rng(0)
-    y = np.tile(np.arange(k), n)[:n]
-    domain = np.array(domains, object)[np.arange(n) * len(domains) // n]
-    columns = {
-        "id": [f"i{i}" for i in range(n)],
-        "hospital": domain,
-        "patient": np.arange(n) // 4 * 2 + np.arange(n) % 2,
-    }
-    columns |= {"y": y}
-    if k == 2:
-        p = 1 / (1 + np.exp(-rng.normal(2 * y - 1)))
-        return pd.DataFrame(columns | {"p": p.round(4), "q": rng.random(n).round(4)})
-    z = np.exp(rng.normal(size=(n, k)) + np.eye(k)[y])
-    z /= z.sum(1, keepdims=True)
-    return pd.DataFrame(columns | {f"prob_{i}": z[:, i] for i in range(k)})
+from tests.audit.examples import EVIL, table
 
 
 @pytest.fixture
@@ -274,102 +254,7 @@ def test_the_command_runs_as_a_module(csv, tmp_path):
     assert (tmp_path / "deep" / "report" / "index.html").exists()
 
 
-# --- bad input --------------------------------------------------------------------------------------------------------
-
-
-def changed(column: str, row: int, value: object) -> pd.DataFrame:
-    data = table().astype({column: object})
-    data.loc[row - 1, column] = value
-    return data
-
-
-BAD = {
-    "missing column": (table().rename(columns={"p": "prop"}), {}, ["'p'", "missing", "prop"]),
-    "misspelt domain": (
-        table().rename(columns={"hospital": "hospitals"}),
-        {},
-        ["'hospital'", "did you mean 'hospitals'"],
-    ),
-    "probability above one": (changed("p", 7, 1.2), {}, ["'p'", "row 7", "1.2", "logits"]),
-    "negative probability": (changed("p", 9, -0.1), {}, ["'p'", "row 9", "outside"]),
-    "no number": (changed("p", 5, "high"), {}, ["'p'", "row 5", "'high'", "no number"]),
-    "empty probability": (changed("p", 11, ""), {}, ["'p'", "row 11", "drop the row"]),
-    "nan": (changed("p", 12, "NaN"), {}, ["'p'", "row 12"]),
-    "infinite": (changed("p", 13, "inf"), {}, ["'p'", "row 13", "outside"]),
-    "empty label": (changed("y", 3, ""), {}, ["'y'", "row 3", "label"]),
-    "label in words": (changed("y", 4, "malignant"), {}, ["'y'", "row 4", "malignant", "--positive"]),
-    "label of a third class": (changed("y", 6, 2), {}, ["'y'", "row 6", "2 classes"]),
-    "half a label": (changed("y", 6, 0.5), {}, ["'y'", "row 6", "class number"]),
-    "empty domain": (changed("hospital", 8, ""), {}, ["'hospital'", "row 8", "empty"]),
-    "empty patient": (changed("patient", 8, ""), {"group": "patient"}, ["'patient'", "row 8", "empty"]),
-    "repeated id": (changed("id", 10, "i2"), {"identity": "id"}, ["'id'", "row 10", "row 3", "i2", "repeats"]),
-    "one class": (
-        table().assign(y=lambda t: t["y"] * (t["hospital"] != "away")),
-        {},
-        ["'y'", "away", "--exclude", "row 81"],
-    ),
-    "rows that do not sum to one": (
-        table(k=3).assign(prob_1=lambda t: t["prob_1"].where(t.index != 20, 0)),
-        {"prob": ["prob"]},
-        ["prob_0", "row 21", "sum to"],
-    ),
-    "gap in the classes": (table(k=4).drop(columns="prob_2"), {"prob": ["prob"]}, ["gap", "prob_3"]),
-    "model without id": (table().assign(m="a"), {"model": "m"}, ["--id"]),
-    "wrong positive": (table(), {"positive": "cancer"}, ["cancer", "--positive"]),
-    "nothing left": (table(domains=("home",)), {"exclude": ["home"]}, ["no rows", "--exclude"]),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_files_are_refused_with_column_row_and_remedy(csv, case):
-    data, options, words = BAD[case]
-    with pytest.raises(BadInput) as error:
-        read(csv(data), **options)
-    for word in words:
-        assert word in str(error.value)
-
-
-RAW = {
-    "empty file": (b"", ["empty"]),
-    "header only": (b"y,p,hospital\n", ["no rows"]),
-    "wrong encoding": (
-        "y,p,hospital\n1,0.5,K\u00f6ln\n".encode("latin-1"),
-        ["row 1", "'hospital'", "byte 0xf6", "--encoding latin-1"],
-    ),
-    "semicolons": (b"y;p;hospital\n1;0.5;a\n", ["--separator"]),
-    "too many fields": (b"y,p,hospital\n1,0.5,a\n1,0.5,a,b\n", ["line 3", "header"]),
-    "unnamed column": (b"y,p,hospital\n1,0.5,a,b\n0,0.5,a,b\n", ["more fields than the header"]),
-    "column twice": (b"y,p,p,hospital\n1,0.5,0.5,a\n", ["'p'", "twice"]),
-}
-
-
-@pytest.mark.parametrize("case", RAW)
-def test_broken_files_are_refused_and_leave_no_report(tmp_path, capsys, case):
-    path = tmp_path / "predictions.csv"
-    content, words = RAW[case]
-    path.write_bytes(content)
-    assert run(path, tmp_path, "--prob", "p") == 2
-    message = capsys.readouterr().err
-    for word in words:
-        assert word in message
-    assert [p.name for p in tmp_path.iterdir()] == ["predictions.csv"]
-
-
-def test_a_missing_file_and_a_missing_reference_are_named(csv, tmp_path, capsys):
-    assert run(tmp_path / "nowhere.csv", tmp_path, "--prob", "p") == 2
-    assert "nowhere.csv" in capsys.readouterr().err
-    assert run(csv(table()), tmp_path, "--prob", "p", "--reference", "Mars") == 2
-    assert "Mars" in capsys.readouterr().err
-
-
-def test_other_encodings_separators_and_words_are_read_when_told(csv, tmp_path):
-    data = table(domains=("K\u00f6ln", "NA"))
-    data["y"] = np.where(data["y"] == 1, "malignant", "benign")
-    path = csv(data, sep=";", encoding="latin-1")
-    options = ["--prob", "p", "--separator", ";", "--encoding", "latin-1", "--positive", "malignant"]
-    assert run(path, tmp_path, *options) == 0
-    report = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
-    assert [row["domain"] for row in report["domains"]] == ["K\u00f6ln", "NA"]
+# --- bad frames ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,17 @@
-"""A CSV of predictions -> the tidy frame, or an error that names column, row and remedy. Used by the audit."""
+"""A table of predictions -> the tidy frame, or an error that names column, row and remedy. Used by the audit."""
 
 from __future__ import annotations
 
-import difflib
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-
-class BadInput(ValueError):
-    """The file cannot be audited; the message says where and what to do."""
+from medgen_utils.audit.reading import notices as notice
+from medgen_utils.audit.reading.columns import class_columns, classes, counted, label_words, probabilities, refuse_first
+from medgen_utils.audit.reading.pairing import check_repeats, check_runs, check_same_images
+from medgen_utils.tables import BadTable, did_you_mean, one_spelling, read_table, require, tidy
 
 
 def read_predictions(
@@ -24,175 +23,156 @@ def read_predictions(
     group: str | None = None,
     identity: str | None = None,
     model: str | None = None,
+    run: str | None = None,
+    split: str | None = None,
     positive: str | None = None,
+    class_names: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
-    separator: str = ",",
-    encoding: str = "utf-8-sig",
+    unknown: Sequence[str] = (),
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
 ) -> pd.DataFrame:
     """Read predictions and bring them into the tidy form of `evaluation.predictions_frame`.
 
-    prob: for each model its column, or the stem of its columns stem_0 ... stem_k. model: a column that names the model
-    of each row instead (then ``identity`` must say which image it is). label: 0 ... k, or any two words with
-    ``positive`` naming the one that is class 1. exclude: domains to leave out. BadInput for everything unclear.
+    prob: for each model its column (the probability of class 1), or the stem of its columns stem_0 ... stem_k, or of
+    one model a column for every class, called as the labels are. model, run: columns that name the model of each row,
+    and the seed or run of a model; then ``identity`` must say which image it is. label: 0 ... k, FALSE and TRUE, the
+    names of class columns, or any two words with ``positive`` naming the one that is class 1. split: "test", or
+    "column=value" where the column is not called split. exclude: domains to leave out. unknown: words in ``group`` that
+    mean an unknown patient (each such image counts by itself). separator, encoding, decimal: found where None.
+    ``attrs`` of the frame: "notices", sentences for the report; "class_names", a tuple or (); "patients_named", bool.
+    BadTable for everything unclear.
     """
-    table = _read(path, separator, encoding, [domain, group, identity, model])
-    needed = [label, domain, *(column for column in (group, identity, model) if column)]
-    for column in needed:
-        _require(table, column, separator)
-    stems = {name: _prob_columns(table, name, separator) for name in prob}
-    for column in needed[1:]:
-        _first(table[column].isna(), column, "is empty", "fill it in or drop the row")
-    table = table[~table[domain].isin(exclude)]
-    if table.empty:
-        raise BadInput(f"{path}: no rows are left after --exclude {' '.join(exclude)}: exclude fewer domains")
-    y = _labels(table, label, positive)
-    frames = []
-    for name, columns in stems.items():
-        values = _probabilities(table, columns)
-        if y.max() >= values.shape[1]:
-            at = int(np.argmax(y >= values.shape[1]))
-            where = f"column {label!r}, row {table.index[at] + 1}"
-            raise BadInput(f"{where}: class {y[at]}, but the probabilities have {values.shape[1]} classes: add columns")
-        names = table[model] if model else name
-        frames.append(_tidy(table, y, values, names, domain, group, identity))
-    if model and not identity:
-        raise BadInput("--model needs --id: without the image's id its predictions by two models cannot be paired")
-    if len({len(frame.columns) for frame in frames}) > 1:
-        raise BadInput(f"models {list(stems)} have different numbers of classes: audit them one by one")
-    _one_class(frames[0], label)
+    table = read_table(path, separator=separator, encoding=encoding)
+    notices = list(table.attrs["notices"])
+    for column in filter(None, (label, domain, group, identity, model, run)):
+        require(path, table, column)
+    for option, column in (("--model", model), ("--run", run)):
+        if column and not identity:
+            raise BadTable(f"{option} needs --id: without the image's id its predictions cannot be paired")
+    table = _chosen_split(table, split, {label, domain, group, identity, model, run})
+    table, told = _spelled(table, domain, group, identity, model, run, set(unknown))
+    notices += told
+    table = _without(table, domain, exclude, path)
+    words, told = label_words(table, label)
+    notices += told
+    columns = class_columns(table, prob, words)
+    widths = {name: max(2, len(of)) for name, (of, _) in columns.items()}
+    if len(set(widths.values())) > 1:
+        raise BadTable(f"models {list(columns)} have different numbers of classes, {widths}: audit them one by one")
+    of, names = next(iter(columns.values()))
+    if positive is not None and names:
+        of, names = _positive_last(of, names, positive)
+        columns = dict.fromkeys(columns, (of, names)) if len(columns) == 1 else columns
+    y, names = classes(
+        table, label, words, names, max(2, len(of)), positive, " to ".join(dict.fromkeys((of[0], of[-1])))
+    )
+    if class_names is not None:
+        if len(class_names) != max(2, len(of)):
+            raise BadTable(
+                f"{len(class_names)} names {list(class_names)} for {max(2, len(of))} classes: name each once"
+            )
+        names = list(class_names)
+    if identity is None:
+        notices += check_runs(table, {*of, *columns, label, domain, group, model, run})
     if identity:
-        _duplicates(table, [model] if model else [], identity)
-    return pd.concat(frames, ignore_index=True)
+        check_repeats(table, [column for column in (model, run) if column], identity)
+    if model or run:
+        check_same_images(table, words, model, run, identity, domain, group, label)
+    if group:
+        notices += notice.shared_patients(table, domain, group, set(unknown)) + notice.one_image_each(
+            table.drop_duplicates(identity) if identity else table, domain, group
+        )
+    used = [label, domain, *(column for name in columns for column in columns[name][0])]
+    notices += notice.repeated_rows(table, used)
+    frames = []
+    for name, (of, _) in columns.items():
+        values = probabilities(table, of, decimal)
+        source = " to ".join(dict.fromkeys((of[0], of[-1])))
+        notices += notice.hard_decisions(values, source) + notice.below_chance(y, values, source, names)
+        frames.append(
+            _tidy(table, y, values, table[model] if model else name, domain, group, identity, run, set(unknown))
+        )
+    frame = pd.concat(frames, ignore_index=True)
+    frame.attrs = {"notices": notices, "class_names": tuple(names), "patients_named": group is not None}
+    return frame
 
 
-def _read(path: str | Path, separator: str, encoding: str, words: Sequence[str | None]) -> pd.DataFrame:
-    types = {column: str for column in words if column}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path,
-                sep=separator,
-                encoding=encoding,
-                dtype=types,
-                index_col=False,
-                keep_default_na=False,
-                na_values=[""],
-                low_memory=False,
+def _chosen_split(table: pd.DataFrame, split: str | None, used: set[str | None]) -> pd.DataFrame:
+    """The rows of one split; BadTable where there are several and none was asked for."""
+    column, _, value = split.rpartition("=") if split else ("", "", "")
+    column = column or "split"
+    if column not in table or (split is None and column in used):
+        if split is not None:
+            raise BadTable(
+                f"--split {split}: the file has no column {column!r}, but {list(table.columns)[:20]}: "
+                f"--split COLUMN={value} names another"
             )
-    except FileNotFoundError:
-        raise BadInput(f"{path}: there is no such file: check the path") from None
-    except UnicodeDecodeError:
-        where = _undecodable(path, separator, encoding)
-        raise BadInput(
-            f"{path}: {where} is not {encoding.removesuffix('-sig')}: save the file as UTF-8, or name its encoding, "
-            "for example --encoding latin-1"
-        ) from None
-    except pd.errors.ParserWarning:
-        raise BadInput(f"{path}: rows have more fields than the header: name every column") from None
-    except LookupError:
-        raise BadInput(f"unknown encoding {encoding!r}: try utf-8, utf-16 or latin-1") from None
-    except pd.errors.EmptyDataError:
-        raise BadInput(f"{path}: the file is empty: export the predictions again") from None
-    except pd.errors.ParserError as error:
-        raise BadInput(
-            f"{path}: {error}: every row needs as many fields as the header; quote commas in names"
-        ) from None
-    if table.empty:
-        raise BadInput(f"{path}: a header and no rows: export the predictions again")
-    if twice := [column for column in table.columns if column.endswith(".1") and column[:-2] in table.columns]:
-        raise BadInput(f"{path}: column {twice[0][:-2]!r} occurs twice: rename one of them")
-    return table
+        return table
+    found = table[column].map(str.strip)
+    if split is None and found.nunique() > 1:
+        named = " or ".join(f"--split {word}" for word in found.unique()[:4])
+        raise BadTable(f"column {column!r} holds {counted(found)}: audit one of them, {named}")
+    if split is None:
+        return table
+    chosen = table[found == value]
+    if chosen.empty:
+        raise BadTable(
+            f"--split {split}: column {column!r} holds {counted(found)}: {did_you_mean(value, found) or 'choose one'}"
+        )
+    return chosen
 
 
-def _undecodable(path: str | Path, separator: str, encoding: str) -> str:
-    """Where the file stops being text: the row, the column and the byte."""
-    header: list[bytes] = []
-    with open(path, "rb") as file:
-        for number, line in enumerate(file):
-            header = header or line.rstrip(b"\r\n").split(separator.encode())
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError as error:
-                field = line[: error.start].count(separator.encode())
-                column = header[min(field, len(header) - 1)].decode(errors="replace")
-                byte = line[error.start]
-                place = f"row {number} (the header not counted), column {column!r}" if number else "the header"
-                return f"{place}: byte 0x{byte:02x}"
-    return "the file"
+def _spelled(
+    table: pd.DataFrame,
+    domain: str,
+    group: str | None,
+    identity: str | None,
+    model: str | None,
+    run: str | None,
+    unknown: set[str],
+) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of names in one spelling, none empty, no patient called unknown without a word; and notices."""
+    table, notices = table.copy(), []
+    for column in dict.fromkeys(filter(None, (domain, group, identity, model, run))):
+        if column != group or "" not in unknown:
+            remedy = "fill it in or drop the row" + (", or pass --unknown ''" if column == group else "")
+            refuse_first(table[column].map(str.strip) == "", table, column, "is empty", remedy)
+        table[column], told = one_spelling(table[column], f"column {column!r}")
+        notices += told if column in (domain, model, run) else [text for text in told if "capitals" not in text]
+    if group:
+        units = table[[group, identity]].drop_duplicates()[group] if identity else table[group]
+        for word, n in notice.unknown_words(units):
+            if word not in unknown:
+                raise BadTable(
+                    f"column {group!r}: {word!r} is in {n} rows: is it one patient? If it means that nobody knows, "
+                    f"pass --unknown {word}, and each such image counts by itself; if it is one, give it another name"
+                )
+    return table, notices
 
 
-def _require(table: pd.DataFrame, column: str, separator: str) -> None:
-    if column in table.columns:
-        return
-    near = difflib.get_close_matches(column, table.columns, 1)
-    hint = f"did you mean {near[0]!r}?" if near else "name it with the option of its kind"
-    if len(table.columns) == 1 and any(mark in table.columns[0] for mark in ";\t"):
-        hint = f"the file does not look separated by {separator!r}: pass --separator ';' or --separator tab"
-    raise BadInput(f"column {column!r} is missing; the file has {list(table.columns)[:20]}: {hint}")
+def _without(table: pd.DataFrame, domain: str, exclude: Sequence[str], path: str | Path) -> pd.DataFrame:
+    known = table[domain].unique()
+    exclude = [tidy(name) for name in exclude]
+    for name in exclude:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"choose from {sorted(known)[:20]}"
+            raise BadTable(f"--exclude {name}: there is no such domain: {hint}")
+    left = table[~table[domain].isin(exclude)]
+    if left.empty:
+        raise BadTable(f"{path}: no rows are left after --exclude {' '.join(exclude)}: exclude fewer domains")
+    return left
 
 
-def _prob_columns(table: pd.DataFrame, name: str, separator: str) -> list[str]:
-    if name in table.columns:
-        return [name]
-    columns = [f"{name}_{k}" for k in range(len(table.columns)) if f"{name}_{k}" in table.columns]
-    if columns != [f"{name}_{k}" for k in range(len(columns))]:
-        raise BadInput(f"columns {columns} have a gap: number the classes {name}_0, {name}_1 ... without one")
-    if len(columns) < 2:
-        _require(table, name, separator)
-    return columns
-
-
-def _first(bad: pd.Series, column: str, what: str, remedy: str) -> None:
-    if bad.any():
-        row = bad.index[int(np.argmax(bad.to_numpy()))] + 1
-        more = f" ({int(bad.sum())} rows in all)" if bad.sum() > 1 else ""
-        raise BadInput(f"column {column!r}, row {row} (the header not counted){more}: {what}: {remedy}")
-
-
-def _labels(table: pd.DataFrame, column: str, positive: str | None) -> np.ndarray:
-    values = table[column]
-    _first(values.isna(), column, "the label is empty", "fill it in or drop the row")
-    words = values.astype(str)
-    if positive is not None:
-        if positive not in set(words):
-            raise BadInput(
-                f"column {column!r} never holds {positive!r}, only {sorted(set(words))[:6]}: check --positive"
-            )
-        if words.nunique() > 2:
-            raise BadInput(
-                f"column {column!r} holds {words.nunique()} labels: --positive is for two; number them 0 to k"
-            )
-        return (words == positive).to_numpy().astype(np.int64)
-    numbers = pd.to_numeric(words.replace({"True": "1", "False": "0"}), errors="coerce")
-    bad = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
-    example = words[bad].iloc[0] if bad.any() else ""
-    _first(bad, column, f"label {example!r} is no class number", "number the classes 0, 1 ..., or pass --positive NAME")
-    return numbers.to_numpy().astype(np.int64)
-
-
-def _probabilities(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """(n, k) with rows summing to one; a single column is the probability of class 1."""
-    values = []
-    for column in columns:
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        bad = numbers.isna()
-        example = table.loc[bad, column].iloc[0] if bad.any() else ""
-        _first(bad, column, f"{example!r} is no number", "give every image a probability or drop the row")
-        outside = (numbers < 0) | (numbers > 1)
-        example = numbers[outside].iloc[0] if outside.any() else 0.0
-        remedy = "pass probabilities, not logits or percentages"
-        _first(outside, column, f"{example:g} is outside [0, 1]", remedy)
-        values.append(numbers.to_numpy(float))
-    if len(columns) == 1:
-        return np.stack([1 - values[0], values[0]], axis=1)
-    prob = np.stack(values, axis=1)
-    total = pd.Series(prob.sum(1), index=table.index)
-    wrong = (total - 1).abs() > 0.01
-    example = total[wrong].iloc[0] if wrong.any() else 1.0
-    what = f"{columns[0]} to {columns[-1]} sum to {example:.3f}"
-    _first(wrong, columns[0], what, "give one probability for every class, summing to 1")
-    return prob / prob.sum(1, keepdims=True)
+def _positive_last(columns: list[str], names: list[str], positive: str) -> tuple[list[str], list[str]]:
+    """Two class columns with the positive one second, so that it is class 1."""
+    if positive not in names or len(names) > 2:
+        known = f"--positive {positive}: the classes are {names}"
+        raise BadTable(f"{known}: {'choose one of them' if len(names) == 2 else 'it is for two, leave it out'}")
+    if names[1] == positive:
+        return columns, names
+    return columns[::-1], names[::-1]
 
 
 def _tidy(
@@ -203,29 +183,15 @@ def _tidy(
     domain: str,
     group: str | None,
     identity: str | None,
+    run: str | None,
+    unknown: set[str],
 ) -> pd.DataFrame:
     index = pd.factorize(table[identity])[0] if identity else np.arange(len(table))
-    unit = table[group] if group else pd.Series(index, index=table.index).astype(str).radd("image ")
-    columns = {"run": names, "algorithm": names, "seed": 0, "protocol": "file", "split": "test"}
+    alone = "image " + pd.Series(index, index=table.index).astype(str)
+    unit = alone if group is None else table[group].mask(table[group].isin(unknown), alone)
+    runs = names if run is None else pd.Series(names, index=table.index) + "/" + table[run]
+    seed = 0 if run is None else pd.factorize(table[run])[0]
+    columns = {"run": runs, "algorithm": names, "seed": seed, "protocol": "file", "split": "test"}
     columns |= {"domain": table[domain], "group": table[domain] + "/" + unit, "index": index, "y": y}
     frame = pd.DataFrame(columns | {"pred": prob.argmax(1)}, index=table.index)
     return frame.assign(**{f"prob_{k}": prob[:, k] for k in range(prob.shape[1])})
-
-
-def _one_class(frame: pd.DataFrame, label: str) -> None:
-    for domain, y in frame.groupby("domain", sort=False)["y"]:
-        if y.nunique() < 2:
-            raise BadInput(
-                f"column {label!r}: all {len(y)} rows of domain {domain!r} are class {y.iloc[0]} (first in row "
-                f"{y.index[0] + 1}), so nothing can be told apart there: add cases, or use --exclude {domain!r}"
-            )
-
-
-def _duplicates(table: pd.DataFrame, model: list[str], identity: str) -> None:
-    again = table.duplicated([*model, identity])
-    if again.any():
-        row = again.index[int(np.argmax(again.to_numpy()))]
-        value = table.loc[row, identity]
-        first = table.index[(table[identity] == value).to_numpy()][0] + 1
-        what = f"id {value!r} was in row {first} already"
-        _first(again, identity, what, "drop the repeats, or make ids unique (hospital-number)")

@@ -1,0 +1,104 @@
+"""Labels and probabilities as people write them become the same numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medgen_utils.tables import BadTable
+from tests.audit.examples import changed, classes, read, table
+
+
+def same(frame: pd.DataFrame, expected: pd.DataFrame) -> None:
+    columns = ["domain", "group", "index", "y", "prob_0", "prob_1"]
+    pd.testing.assert_frame_equal(frame[columns], expected[columns])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{0: "FALSE", 1: "TRUE"}, {0: "False", 1: "true"}, {0: "0.0", 1: "1.0"}, {0: "0 ", 1: "1"}, {0: "00", 1: "01"}],
+)
+def test_labels_that_mean_0_and_1_are_read(csv, labels):
+    expected = read(csv(table()))
+    same(read(csv(table().assign(y=lambda t: t["y"].map(labels)))), expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"), [({0: "1", 1: "2"}, "2"), ({0: "1.0", 1: "2.0"}, "2"), ({0: "benign", 1: "bad "}, "bad")]
+)
+def test_two_labels_are_read_once_one_is_called_positive(csv, labels, positive):
+    expected = read(csv(table()))
+    frame = read(csv(table().assign(y=lambda t: t["y"].map(labels))), positive=positive)
+    same(frame, expected)
+    assert frame.attrs["class_names"][1] == positive
+
+
+def test_decimal_commas_are_read_where_no_point_stands(csv):
+    expected = read(csv(table()))
+    path = csv(table(), sep=";", decimal=",")
+    same(read(path), expected)
+    same(read(path, decimal=","), expected)
+
+
+def test_what_float32_leaves_is_clipped_and_more_is_refused(csv):
+    frame = read(csv(changed("p", 3, 1 + 1e-7)))
+    assert frame["prob_1"].iloc[2] == 1
+    assert read(csv(changed("p", 3, -1e-9)))["prob_1"].iloc[2] == 0
+    with pytest.raises(BadTable, match="outside"):
+        read(csv(changed("p", 3, 1 + 1e-5)))
+
+
+@pytest.mark.parametrize(("k", "digits"), [(7, 2), (7, 1), (30, 2), (3, 3)])
+def test_rounded_columns_may_miss_one_by_what_rounding_takes(csv, k, digits):
+    data = classes(k)
+    columns = [f"prob_{i}" for i in range(k)]
+    rounded = data.round(dict.fromkeys(columns, digits))
+    frame = read(csv(rounded), prob=["prob"])
+    np.testing.assert_allclose(frame[columns].sum(axis=1), 1)
+    rounded.loc[4, "prob_0"] = 1.0 if rounded.loc[4, "prob_0"] < 0.5 else 0.0
+    rounded.loc[4, "prob_1"] += 0.5
+    with pytest.raises(BadTable, match="row 5"):
+        read(csv(rounded), prob=["prob"])
+
+
+def test_hard_columns_have_no_slack(csv):
+    data = classes().assign(prob_0=1, prob_1=0, prob_2=0)
+    data.loc[3, "prob_1"] = 1
+    with pytest.raises(BadTable, match="row 4"):
+        read(csv(data), prob=["prob"])
+
+
+def test_columns_called_as_the_labels_are_classes_of_one_model(csv):
+    words = dict(enumerate(["mel", "nv", "bkl"]))
+    expected = read(csv(classes()), prob=["prob"])
+    data = classes().rename(columns={f"prob_{i}": word for i, word in words.items()})
+    data["y"] = data["y"].map(words)
+    frame = read(csv(data), prob=["mel", "nv", "bkl"])
+    pd.testing.assert_frame_equal(frame.filter(like="prob_"), expected.filter(like="prob_"))
+    assert frame["y"].tolist() == expected["y"].tolist()
+    assert frame.attrs["class_names"] == ("mel", "nv", "bkl")
+    stem = read(csv(data.rename(columns={word: f"p_{word}" for word in words.values()})), prob=["p"])
+    assert stem.attrs["class_names"] == ("mel", "nv", "bkl")
+    data["y"] = data["y"].str.upper()
+    assert read(csv(data), prob=["mel", "nv", "bkl"])["y"].tolist() == expected["y"].tolist()
+
+
+def test_a_class_that_never_occurs_keeps_its_column_and_name(csv):
+    data = classes(names="p_{}x").assign(y=lambda t: (t["y"] % 2).map("{}x".format))
+    frame = read(csv(data))
+    assert frame.attrs["class_names"] == ("0x", "1x", "2x")
+    assert set(frame["y"]) == {0, 1}
+
+
+def test_classes_counted_from_one_in_both_places_are_read(csv):
+    data = classes().rename(columns={"prob_2": "prob_3", "prob_1": "prob_2", "prob_0": "prob_1"})
+    frame = read(csv(data.assign(y=data["y"] + 1)), prob=["prob"])
+    assert frame["y"].tolist() == data["y"].tolist()
+    assert frame.attrs["class_names"] == ("1", "2", "3")
+
+
+def test_of_two_class_columns_the_positive_one_is_class_1(csv):
+    data = table().assign(bad=lambda t: t["p"], good=lambda t: 1 - t["p"])
+    data["y"] = data["y"].map({0: "good", 1: "bad"})
+    expected = read(csv(table()))
+    same(read(csv(data), prob=["good", "bad"]), expected)
+    same(read(csv(data), prob=["bad", "good"], positive="bad"), expected)

@@ -1,0 +1,39 @@
+"""What is no error but may be a mistake is told."""
+
+import pandas as pd
+import pytest
+
+from tests.audit.examples import changed, classes, read, table, told
+
+
+def test_a_sound_file_has_nothing_to_tell(csv):
+    frame = read(csv(table()), group="patient", identity="id")
+    assert frame.attrs == {"notices": [], "class_names": (), "patients_named": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        (table().assign(p=lambda t: t["p"].round()), {}, "0 and 1 only"),
+        (table().assign(p=lambda t: 1 - t["p"]), {}, "below chance"),
+        (table(), {"positive": "0"}, "below chance"),
+        (
+            classes().rename(columns={"prob_1": "prob_2", "prob_2": "prob_1"}),
+            {"prob": ["prob"]},
+            "order of the classes",
+        ),
+        (pd.concat([table()] * 2), {"group": "patient"}, "240 of 480 rows are identical .* row 241"),
+        (table().assign(patient=range(240)), {"group": "patient"}, "every patient of column 'patient' has one image"),
+        (table().assign(patient=lambda t: t.index % 80), {"group": "patient"}, "80 patient.s. .* 'home' and 'away'"),
+        (changed("hospital", 3, "home "), {}, "'home' and 'home ' differ only in blanks"),
+        (changed("hospital", 3, "Home"), {}, "differ only in capitals"),
+    ],
+)
+def test_what_may_be_wrong_is_told(csv, data, options, words):
+    frame = read(csv(data), **options)
+    assert pd.Series(frame.attrs["notices"]).str.contains(words).any(), frame.attrs["notices"]
+
+
+def test_rounded_numbers_that_repeat_are_no_repeats(csv):
+    frame = read(csv(table()[["y", "hospital", "p"]].round({"p": 1})))
+    assert "identical" not in told(frame)
