@@ -22,6 +22,7 @@ MODULES = {name: path for name, path in modules(PACKAGE).items() if path.name !=
 CODE = [
     path for folder in ("medgen_utils", "tools", "explorer", "speed", "tests") for path in (ROOT / folder).rglob("*.py")
 ]
+CODE += [path for pattern in ("*.js", "*.css") for path in (ROOT / "explorer").rglob(pattern)]
 
 
 def room(module: str) -> str:

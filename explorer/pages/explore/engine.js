@@ -243,6 +243,21 @@
     return map;
   }
 
+  /** The grey image under the squares of its `blurMap`: magenta for malignant, green for benign, full at `strongest`. */
+  function colored(image, map, strongest) {
+    const pixels = new Float32Array(image.length);
+    for (let p = 0; p < PIXELS; p++) {
+      const row = Math.floor((Math.floor(p / SIZE) + 2) / SQUARE);
+      const column = Math.floor(((p % SIZE) + 2) / SQUARE);
+      const value = map[row * SQUARES + column] / strongest;
+      const grey = 0.35 + 0.5 * (image[3 * p] + image[3 * p + 1] + image[3 * p + 2]) / 3;
+      const color = value > 0 ? [0.78, 0.1, 0.5] : [0, 0.5, 0.32];
+      const share = Math.min(1, Math.abs(value));
+      for (let c = 0; c < 3; c++) pixels[3 * p + c] = (1 - share) * grey + share * color[c];
+    }
+    return pixels;
+  }
+
   // ---- the measure ------------------------------------------------------------------------------------------
 
   /** Area under the ROC curve and its 95 % interval (DeLong et al. 1988), ties counting one half. */
@@ -265,6 +280,6 @@
 
   window.medgenEngine = {
     SIZE, PIXELS, COLORS, SQUARE, SQUARES, MARKER,
-    bytesOf, floatsOf, normals, acquire, paste, isMarked, readNetwork, probability, blurMap, auroc,
+    bytesOf, floatsOf, normals, acquire, paste, isMarked, readNetwork, probability, blurMap, colored, auroc,
   };
 })();

@@ -1,10 +1,11 @@
 /* The explorer: the reader is the scanner, two networks answer. It fills every <div class="mg-explorer"> of a page,
-   whose content (a figure) stays for print and for readers without scripts. What is computed is in engine.js; the
-   networks and the images come as scripts too, because a page opened from the disk may not fetch files. */
+   whose content (a figure) stays for print and for readers without scripts. What is computed is in engine.js, the
+   curve in curve.js; the networks and the images come as scripts too, because a page opened from the disk may not fetch
+   files. */
 (function () {
   "use strict";
   const FOLDER = document.currentScript.src.replace(/[^/]*$/, "");
-  const FILES = ["engine", "lesions", "erm", "augmented"];
+  const FILES = ["engine", "curve", "lesions", "erm", "augmented"];
   const NETWORKS = [
     { name: "erm", title: "ERM", sign: "●" },
     { name: "augmented", title: "Augmented", sign: "■" },
@@ -268,21 +269,9 @@
       const maps = NETWORKS.map((network) => engine.blurMap(network.model, image));
       const strongest = Math.max(1, ...maps.flatMap((map) => [...map].map(Math.abs)));
       NETWORKS.forEach((network, n) => {
-        const colored = new Float32Array(image.length);
-        let most = 0;
-        for (let p = 0; p < engine.PIXELS; p++) {
-          const row = Math.floor((Math.floor(p / engine.SIZE) + 2) / engine.SQUARE);
-          const column = Math.floor(((p % engine.SIZE) + 2) / engine.SQUARE);
-          const square = row * engine.SQUARES + column;
-          const value = maps[n][square] / strongest;
-          if (Math.abs(maps[n][square]) > Math.abs(maps[n][most])) most = square;
-          const grey = 0.35 + 0.5 * (image[3 * p] + image[3 * p + 1] + image[3 * p + 2]) / 3;
-          const color = value > 0 ? [0.78, 0.1, 0.5] : [0, 0.5, 0.32];
-          const share = Math.min(1, Math.abs(value));
-          for (let c = 0; c < 3; c++) colored[3 * p + c] = (1 - share) * grey + share * color[c];
-        }
+        const most = maps[n].reduce((best, value, square) => (Math.abs(value) > Math.abs(maps[n][best]) ? square : best), 0);
         const target = parts[`map-${network.name}`];
-        paint(target, colored);
+        paint(target, engine.colored(image, maps[n], strongest));
         const where = `row ${Math.floor(most / engine.SQUARES) + 1}, column ${(most % engine.SQUARES) + 1}`;
         target.setAttribute("aria-label", `Map for ${network.title}: the square that matters most is in ${where} of 8, `
           + `${most === engine.SQUARES + 1 ? "the marker's place, " : ""}`
@@ -329,55 +318,7 @@
 
     function showPlot() {
       const slider = SLIDERS[moved];
-      const width = Math.max(240, parts.plot.getBoundingClientRect().width);
-      const isWide = width > 480;
-      const [left, right, top, bottom] = [40, width - (isWide ? 124 : 62), 12, 200];
-      const x = (value) => left + ((value - slider.min) / (slider.max - slider.min)) * (right - left);
-      const y = (value) => bottom - value * (bottom - top);
-      const shapes = [];
-      const add = (kind, attributes, text) => shapes.push(drawing(kind, attributes, text));
-      for (const value of [0, 0.25, 0.5, 0.75, 1]) {
-        add("line", { x1: left, x2: right, y1: y(value), y2: y(value), class: value === 0.5 ? "chance" : "grid" });
-        add("text", { x: left - 6, y: y(value) + 4, class: "end" }, value === 0 || value === 1 ? String(value) : twice(value));
-      }
-      add("text", { x: right + 8, y: y(0.5) + 4 }, "chance");
-      add("line", { x1: x(slider.home), x2: x(slider.home), y1: top, y2: bottom, class: "home" });
-      for (const value of [slider.min, slider.max])
-        add("text", { x: x(value), y: bottom + 18, class: "middle" }, slider.show(value));
-      if ([slider.min, slider.max].every((value) => Math.abs(x(value) - x(slider.home)) > 70))
-        add("text", { x: x(slider.home), y: bottom + 18, class: "middle" }, `training: ${slider.show(slider.home)}`);
-      const values = [...trace.keys()].sort((a, b) => a - b);
-      const now = settings[moved];
-      NETWORKS.forEach((network, n) => {
-        const points = values.map((value) => `${x(value)},${y(trace.get(value)[n].value)}`);
-        add("polyline", { points: points.join(" "), class: `curve mgx-${network.name}` });
-        for (const value of values) {
-          const [px, py] = [x(value), y(trace.get(value)[n].value)];
-          const size = value === now ? 6 : 3;
-          if (n === 0) add("circle", { cx: px, cy: py, r: size, class: `mgx-${network.name}` });
-          else add("rect", { x: px - size, y: py - size, width: 2 * size, height: 2 * size, class: `mgx-${network.name}` });
-        }
-      });
-      if (trace.has(now)) {
-        const found = trace.get(now);
-        const places = found.map((one) => y(one.value));
-        const overlap = 15 - Math.abs(places[0] - places[1]);
-        if (overlap > 0) {
-          const upper = places[0] <= places[1] ? 0 : 1;
-          places[upper] -= overlap / 2;
-          places[1 - upper] += overlap / 2;
-        }
-        NETWORKS.forEach((network, n) => {
-          add("line", { x1: x(now), x2: x(now), y1: y(found[n].low), y2: y(found[n].high), class: `interval mgx-${network.name}` });
-          if (Math.abs(places[n] - y(0.5)) > 12)
-            add("text", { x: right + 8, y: places[n] + 4, class: `label mgx-${network.name}` }, `${isWide ? network.title : network.sign} ${twice(found[n].value)}`);
-        });
-      }
-      add("text", { x: (left + right) / 2, y: bottom + 36, class: "middle" }, slider.title);
-      parts.plot.setAttribute("viewBox", `0 0 ${width} 240`);
-      parts.plot.setAttribute("aria-label", `AUROC of ${NETWORKS.map((network) => network.title).join(" and ")} at ${values.length} settings of ${slider.title.toLowerCase()}: `
-        + values.map((value) => `${slider.show(value)}: ${trace.get(value).map((one) => twice(one.value)).join(" and ")}`).join("; "));
-      parts.plot.replaceChildren(...shapes);
+      window.medgenCurve(parts.plot, { slider, trace, now: settings[moved], networks: NETWORKS, drawing, twice });
       parts.plotTitle.textContent = `AUROC as you move: ${slider.title.toLowerCase()}`;
     }
 
