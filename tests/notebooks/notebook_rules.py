@@ -3,8 +3,10 @@
 Each function takes a notebook (nbformat 4, as a dict) and returns a list of problems, empty when all is well.
 """
 
+import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 MAX_CELL_LINES = 35
 MARKS = re.compile(r"NBVAL_\w+|### (?:BEGIN|END) SOLUTION")
@@ -23,6 +25,11 @@ FORBIDDEN = (
     (re.compile(r"^\([\w-]+\)=\s*$", re.MULTILINE), "a MyST target"),
     (re.compile(r"\{\{.*?\}\}"), "a substitution"),
 )
+
+
+def read(path: Path) -> dict:
+    """A notebook as the file holds it."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def source(cell: dict) -> str:

@@ -1,23 +1,18 @@
 """Every chapter keeps the rules of notebook_rules.py; and the rules catch what they are there to catch."""
 
 import copy
-import json
-from pathlib import Path
 
 import pytest
 
 from medgen_utils.data import DATASETS
 from tests.notebooks import notebook_rules
+from tests.notebooks.notebook_rules import read
 from tools import ROOT
 from tools.address import wanted
 from tools.write import stamp
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 chapters = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @chapters

@@ -1,23 +1,18 @@
 """No page types a result: numbers in prose come from the run or have a source; and the rule finds a planted one."""
 
 import copy
-import json
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.notebooks import typed_numbers
+from tests.notebooks.notebook_rules import read, source
 from tools import ROOT
 from tools.write import claims
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PAGES = [path for path in (*sorted((ROOT / "chapters").rglob("*.md")), ROOT / "README.md") if path.name != "claims.md"]
 chapters = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @chapters
@@ -50,7 +45,7 @@ def test_a_result_planted_into_a_chapter_is_found(path):
 
 
 def into_text(cell: dict, words: str) -> None:
-    cell["source"] = typed_numbers._source(cell).split("<details>")[0] + "\n\n" + words
+    cell["source"] = source(cell).split("<details>")[0] + "\n\n" + words
 
 
 def into_caption(cell: dict, words: str) -> None:

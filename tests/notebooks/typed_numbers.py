@@ -13,6 +13,8 @@ text between blank lines, and each list item and table row by itself. In it such
 import ast
 import re
 
+from tests.notebooks.notebook_rules import source
+
 RESULT = re.compile(
     r"(?<![\w.])(?:\d+ (?:out )?of \d+\b|[+\-−]?\d[\d,]*(?:\.\d+)?(?: ?%| points\b| times\b)|[+\-−]?\d[\d,]*\.\d+)"
 )
@@ -51,16 +53,16 @@ def in_markdown(text: str, settings: frozenset[float] = frozenset()) -> list[str
 def in_notebook(notebook: dict) -> list[str]:
     """The results typed into a chapter: into text, captions, alt texts and the fixed words of computed sentences."""
     cells = list(enumerate(notebook["cells"]))
-    trees = {i: _tree(_source(cell)) for i, cell in cells if cell["cell_type"] == "code"}
+    trees = {i: _tree(source(cell)) for i, cell in cells if cell["cell_type"] == "code"}
     constants = {i: _constants(tree) for i, tree in trees.items()}
     found, exercises = [], False
     for i, cell in cells:
-        source = _source(cell)
+        text = source(cell)
         settings = frozenset().union(*(constants.get(k, ()) for k in range(i - NEAR, i + NEAR + 1)))
         if cell["cell_type"] == "markdown":
-            headings = re.findall(r"^## (.+)$", source, re.MULTILINE)
+            headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
             exercises = headings[-1].startswith("Exercise") if headings else exercises
-            texts = [] if exercises or "<details>" in source else [source]
+            texts = [] if exercises or "<details>" in text else [text]
         else:
             figure = cell["metadata"].get("mystnb", {})
             texts = [figure.get("image", {}).get("alt", ""), figure.get("figure", {}).get("caption", "")]
@@ -79,10 +81,6 @@ def reports_without_source(notebook: dict) -> list[str]:
                 reports = [row.split(" | ")[0] for row in rows[2:] if row.startswith("|")]
                 found += [f"cell {i}: {row!r}" for row in reports if not (SOURCE.search(row) or row.endswith("?"))]
     return found
-
-
-def _source(cell: dict) -> str:
-    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
 
 
 def _tree(source: str) -> ast.AST:
