@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import provenance
 
 NEW_HOSPITAL = "new hospital"  # the name of the unseen hospital in every preset
 LARGE_LESION = 0.22  # mean radius, as a share of the image width, above which a biased grader says "malignant"
@@ -177,9 +178,32 @@ def make_clinic(
         class_names=("benign", "malignant"),
         domain_names=tuple(names),
         info=INFO,
+        domains=_provenance(hospitals, same_patients),
         true_y=torch.from_numpy(true_y).flatten(),
         marker=torch.from_numpy(marker).flatten(),
         nuisance=pd.concat(nuisances, ignore_index=True),
+    )
+
+
+def _provenance(hospitals: Sequence[Hospital], same_patients: bool) -> pd.DataFrame:
+    """What the data set says of each hospital; with ``same_patients`` they are scanners in one place."""
+    rows = {
+        hospital.name: {
+            "hospital": "drawn: the same patients" if same_patients else f"drawn: {hospital.name}",
+            "scanner": f"gain {hospital.gain:g}, gamma {hospital.gamma:g}, texture {hospital.texture_length:g}",
+            "population": f"lesions of {hospital.lesion_size:g} of the width, {hospital.prevalence:.0%} malignant",
+            "grader": f"{hospital.label_flips:.0%} random flips, {hospital.large_called_malignant:.0%} of large "
+            "lesions called malignant",
+        }
+        for hospital in hospitals
+    }
+    return provenance(
+        rows,
+        country="none",
+        years="none",
+        tissue="drawn",
+        species="none",
+        label_definition="1 malignant (irregular contour), 0 benign, as recorded; true_y holds the truth",
     )
 
 

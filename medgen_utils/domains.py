@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from medgen_utils import provenance
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Where a data set comes from and what to be careful about; shown under every figure that uses it."""
+    """Where a data set comes from and what to be careful about; shown under every figure that uses it.
+
+    ``dropped`` lists the images that the loader left out, as "file: reason".
+    """
 
     name: str
     title: str
@@ -23,6 +29,7 @@ class DatasetInfo:
     licence: str
     citation: str
     warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -56,7 +63,9 @@ class DomainDataset:
     x (N, C, H, W) float32 in [0, 1]; y (N,) int64, an index into ``class_names``; domain (N,) int64, an index into
     ``domain_names``; group (N,) str, the patient or slide, "" where the publisher gives none; file (N,) str, the
     publisher's name of each image, None where there is none; index (N,) int64, the position of each image in the data
-    set as it was loaded, which subsets keep, so that predictions on different subsets can be matched.
+    set as it was loaded, which subsets keep, so that predictions on different subsets can be matched. domains, a table
+    with a row a domain name: hospital, country, scanner and more (`provenance.COLUMNS`; empty where not given).
+    covariates, a table with a row an image: what else is known of it (lesion_fraction, scanner), None where nothing is.
     Raises ValueError where shapes, types or ranges do not fit. Chapter: generalization_gap.
     """
 
@@ -69,11 +78,15 @@ class DomainDataset:
     info: DatasetInfo
     file: np.ndarray | None = field(default=None, kw_only=True)
     index: Tensor | None = field(default=None, kw_only=True)
+    domains: pd.DataFrame | None = field(default=None, kw_only=True, repr=False)
+    covariates: pd.DataFrame | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         name = self.info.name
         if self.index is None:
             object.__setattr__(self, "index", torch.arange(len(self.x)))
+        if self.domains is None:
+            object.__setattr__(self, "domains", provenance.provenance({key: {} for key in self.domain_names}))
         if self.x.dtype != torch.float32 or self.x.ndim != 4:
             raise ValueError(f"x of {name} is {self.x.dtype} {tuple(self.x.shape)}: give float32 of shape (N, C, H, W)")
         if self.x.numel():
@@ -97,6 +110,12 @@ class DomainDataset:
                 continue
             if not isinstance(values, np.ndarray) or values.dtype.kind != "U" or values.shape != (len(self.x),):
                 raise ValueError(f"{key} of {name}: give a numpy array of {len(self.x)} str, one an image")
+        if list(self.domains.index) != list(self.domain_names):
+            raise ValueError(
+                f"domains of {name} has the rows {list(self.domains.index)}: give one for each of {self.domain_names}"
+            )
+        if self.covariates is not None and len(self.covariates) != len(self.x):
+            raise ValueError(f"covariates of {name} has {len(self.covariates)} rows for {len(self.x)} images")
 
     def __len__(self) -> int:
         return len(self.y)
@@ -108,6 +127,8 @@ class DomainDataset:
         picked = {key: value[index] for key, value in picked.items() if isinstance(value, Tensor)} | {
             key: value[index.numpy()] for key, value in picked.items() if isinstance(value, np.ndarray)
         }
+        if self.covariates is not None:
+            picked["covariates"] = self.covariates.iloc[index.numpy()].reset_index(drop=True)
         return replace(self, **picked)
 
     def positions(self, index: np.ndarray | Tensor) -> Tensor:
@@ -136,7 +157,11 @@ class DomainDataset:
         return torch.tensor([self.domain_names.index(name) for name in names], dtype=torch.int64)
 
     def summary(self) -> pd.DataFrame:
-        """One row a domain: number of images, of groups (patients or slides; 0 where unknown), share of each class."""
+        """One row a domain that has images: how many, of how many groups, the share of each class, and where from.
+
+        groups are patients or slides, 0 where unknown; "where from" is hospital, country and scanner where they are
+        filled in; the attribute ``domains`` holds all that is known.
+        """
         rows = []
         for number in self.domain.unique().tolist():
             inside = self.domain == number
@@ -145,19 +170,70 @@ class DomainDataset:
             rows.append(
                 {"domain": self.domain_names[number], "images": int(inside.sum()), "groups": len(groups)} | shares
             )
-        return pd.DataFrame(rows).set_index("domain")
+        counts = pd.DataFrame(rows).set_index("domain")
+        origin = self.domains.loc[counts.index, ["hospital", "country", "scanner"]]
+        return counts.join(origin.loc[:, (origin != "").any()])
+
+    def sites(self) -> dict[str, str]:
+        """Domain name -> site: scanners of one hospital share it; a domain whose hospital is unknown is its own."""
+        return provenance.sites(self.domains)
 
 
-def leave_one_domain_out(dataset: DomainDataset) -> Iterator[tuple[str, DomainDataset, DomainDataset]]:
-    """Each domain in turn as the unseen target: yields (target name, sources, target).
+def units(
+    data: DomainDataset | pd.DataFrame,
+    names: Sequence[str] | None = None,
+    by: Literal["hospital", "scanner"] = "hospital",
+) -> tuple[str, ...]:
+    """The domains that stand for independent hospitals in a comparison: their names, checked.
 
-    The evaluation scheme of the whole book. ValueError where the data set has one domain only.
+    ``data`` is a data set (its domains with images) or a table such as ``dataset.domains``; ``names`` picks some.
+    ValueError where two of them are scanners of one hospital, naming them; ``by="scanner"`` says that scanners are
+    meant. Call it wherever an interval or a test counts domains. Chapter: evaluation_protocols.
+    """
+    if isinstance(data, DomainDataset):
+        present = [data.domain_names[number] for number in data.domain.unique().tolist()]
+        return provenance.distinct_sites(data.domains, present if names is None else names, by)
+    return provenance.distinct_sites(data, names, by)
+
+
+def shared_groups(dataset: DomainDataset) -> dict[str, tuple[str, ...]]:
+    """The groups (patients, slides) with images in several domains -> the names of these domains."""
+    known = dataset.group != ""
+    pairs = sorted(set(zip(dataset.group[known].tolist(), dataset.domain.numpy()[known].tolist(), strict=True)))
+    homes: dict[str, list[str]] = {}
+    for group, number in pairs:
+        homes.setdefault(group, []).append(dataset.domain_names[number])
+    return {group: tuple(names) for group, names in homes.items() if len(names) > 1}
+
+
+def leave_one_domain_out(
+    dataset: DomainDataset, by: Literal["hospital", "scanner"] = "hospital", accept_shared_groups: bool = False
+) -> Iterator[tuple[str, DomainDataset, DomainDataset]]:
+    """Each hospital in turn as the unseen target: yields (target name, sources, target).
+
+    The evaluation scheme of the whole book. Scanners of one hospital (`DomainDataset.sites`) are left out together;
+    ``by="scanner"`` leaves out one domain at a time. ValueError where there is one hospital only, and where a patient
+    or slide has images on both sides, unless ``accept_shared_groups`` says that this is wanted.
     """
     present = [dataset.domain_names[number] for number in dataset.domain.unique().tolist()]
-    if len(present) < 2:
-        raise ValueError(f"{dataset.info.name} has the one domain {present}: leaving it out leaves nothing to train on")
+    of = dataset.sites() if by == "hospital" else {name: name for name in present}
+    provenance.distinct_sites(dataset.domains, present, "scanner" if by == "hospital" else by)  # refuses another ``by``
+    together: dict[str, list[str]] = {}
     for name in present:
-        yield name, dataset.without(name), dataset.only(name)
+        together.setdefault(of[name], []).append(name)
+    if len(together) < 2:
+        raise ValueError(
+            f"{dataset.info.name} has one domain or hospital only, {list(together)}: "
+            "leaving it out leaves nothing to train on" + (' (by="scanner"?)' if len(present) > 1 else "")
+        )
+    for group, homes in shared_groups(dataset).items():
+        if not accept_shared_groups and len({of[name] for name in homes}) > 1:
+            raise ValueError(
+                f"group {group!r} of {dataset.info.name} has images in {', '.join(homes)}, so it would be on both "
+                "sides: give each patient one domain, or say accept_shared_groups=True"
+            )
+    for site, names in together.items():
+        yield names[0] if len(names) == 1 else site, dataset.without(*names), dataset.only(*names)
 
 
 def split(
@@ -170,11 +246,20 @@ def split(
     relative), so that large groups are found in any part. Of ten such draws the one nearest to the wanted shares of
     every class is kept: the parts are stratified by label as far as whole groups allow. An image with group "" is a
     group of its own; a part of a tiny domain may be empty. The same seed gives the same split, and the split of a
-    domain does not depend on which other domains are there. ``fractions`` are >= 0 and add up to 1 (ValueError); a
-    fraction of 0 gives an empty part. Chapters: generalization_gap, evaluation_protocols.
+    domain does not depend on which other domains are there; so a group with images in several domains may part, and a
+    warning names it. ``fractions`` are >= 0 and add up to 1 (ValueError); a fraction of 0 gives an empty part.
+    Chapters: generalization_gap, evaluation_protocols.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions={fractions}: give three shares >= 0 that add up to 1")
+    shared = shared_groups(dataset)
+    if shared:
+        group, homes = next(iter(shared.items()))
+        warnings.warn(
+            f"{len(shared)} group(s) of {dataset.info.name} have images in several domains, the first: {group!r} in "
+            f"{', '.join(homes)}; a split divides each domain for itself, so they may be on both sides",
+            stacklevel=2,
+        )
     part = np.zeros(len(dataset), dtype=np.int64)
     for number in dataset.domain.unique().tolist():
         inside = (dataset.domain == number).nonzero().squeeze(1).numpy()

@@ -218,6 +218,13 @@ def test_presets_are_three_sources_and_the_new_hospital(hospitals):
     assert [hospital.name == clinic.NEW_HOSPITAL for hospital in hospitals] == [False, False, False, True]
 
 
+def test_every_hospital_says_where_it_comes_from(shortcut):
+    assert (shortcut.domains != "").all(axis=None)
+    assert len(set(shortcut.sites().values())) == 4
+    same = make_clinic(clinic.scanner_gallery()[:3], 2, 0, 16, same_patients=True)
+    assert len(set(same.sites().values())) == 1  # the same patients: scanners of one place
+
+
 @pytest.mark.parametrize("number", [2, 3, 6])
 def test_more_sources_keep_the_first_ones(number):
     assert clinic.acquisition_hospitals(number)[:number] == clinic.acquisition_hospitals(6)[:number]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from medgen_utils import data
 from medgen_utils.data import DatasetInfo, DomainDataset
+from medgen_utils.domains import shared_groups, units
+from medgen_utils.provenance import provenance
 
 INFO = DatasetInfo("toy", "Toy", "made here", "none", "none")
 
@@ -49,6 +52,12 @@ def toy(y, domain=None, group=None, classes=2, domains=3) -> DomainDataset:
         ("group", np.array(["a"] * 3), "group of toy: give a numpy array of 4 str"),
         ("group", np.arange(4), "group of toy: give a numpy array of 4 str"),
         ("file", np.array(["a"] * 5), "file of toy: give a numpy array of 4 str"),
+        (
+            "domains",
+            provenance({"hospital 0": {}}),
+            "domains of toy has the rows \\['hospital 0'\\]: give one for each",
+        ),
+        ("covariates", pd.DataFrame({"area": [1]}), "covariates of toy has 1 rows for 4 images"),
     ],
 )
 def test_a_field_that_does_not_fit_is_refused(field, value, message):
@@ -92,6 +101,67 @@ def test_the_summary_counts_images_groups_and_classes():
     assert table["class 1"].tolist() == pytest.approx([2 / 3, 1])
 
 
+def in_hospitals(dataset: DomainDataset, *hospitals: str) -> DomainDataset:
+    rows = {name: {"hospital": hospital} for name, hospital in zip(dataset.domain_names, hospitals, strict=True)}
+    return replace(dataset, domains=provenance(rows, scanner="a scanner"))
+
+
+def test_provenance_stays_in_step_and_is_shown():
+    dataset = toy([0, 1, 0, 1], [0, 1, 2, 2])
+    assert dataset.domains.index.tolist() == list(dataset.domain_names)  # known names, nothing else
+    assert dataset.summary().columns.tolist() == ["images", "groups", "class 0", "class 1"]
+    dataset = in_hospitals(dataset, "north", "south", "south")
+    assert dataset.without("hospital 0").domains.equals(dataset.domains)
+    assert dataset.without("hospital 0").summary()["hospital"].tolist() == ["south", "south"]
+    assert "country" not in dataset.summary()
+
+
+def test_covariates_stay_in_step():
+    dataset = replace(toy([0, 1, 0, 1]), covariates=pd.DataFrame({"area": [10, 11, 12, 13]}))
+    picked = dataset.subset([3, 1])
+    assert picked.covariates["area"].tolist() == [13, 11]
+    assert picked.covariates.index.tolist() == [0, 1]
+    assert dataset.subset(dataset.y == 0).covariates["area"].tolist() == [10, 12]
+
+
+def test_units_of_a_data_set_are_its_domains_with_images():
+    dataset = in_hospitals(toy([0, 1, 0], [0, 1, 1]), "north", "south", "south")
+    assert units(dataset) == ("hospital 0", "hospital 1")
+    assert units(dataset.domains, by="scanner") == dataset.domain_names
+    with pytest.raises(ValueError, match="'hospital 1' and 'hospital 2' are two scanners of one hospital"):
+        units(dataset.domains)
+    with pytest.raises(ValueError, match="two scanners"):
+        units(dataset, ["hospital 1", "hospital 2"])
+    assert dataset.sites() == {"hospital 0": "north", "hospital 1": "south", "hospital 2": "south"}
+
+
+def test_leave_one_domain_out_leaves_a_hospital_out_with_all_its_scanners():
+    dataset = in_hospitals(toy([0, 1, 0, 1], [0, 1, 2, 2]), "north", "south", "south")
+    turns = [(name, len(sources), len(target)) for name, sources, target in data.leave_one_domain_out(dataset)]
+    assert turns == [("hospital 0", 3, 1), ("south", 1, 3)]
+    assert [name for name, *_ in data.leave_one_domain_out(dataset, by="scanner")] == list(dataset.domain_names)
+    with pytest.raises(ValueError, match=r"one domain or hospital only, \['south'\].*by=\"scanner\""):
+        next(data.leave_one_domain_out(dataset.without("hospital 0")))
+    with pytest.raises(ValueError, match="by='ward'"):
+        next(data.leave_one_domain_out(dataset, by="ward"))
+
+
+def test_a_patient_in_two_hospitals_is_refused_unless_accepted():
+    dataset = toy([0, 1, 0, 1], [0, 0, 1, 1], ["a", "b", "b", ""])
+    assert shared_groups(dataset) == {"b": ("hospital 0", "hospital 1")}
+    with pytest.raises(ValueError, match="group 'b' of toy has images in hospital 0, hospital 1"):
+        next(data.leave_one_domain_out(dataset))
+    assert len(list(data.leave_one_domain_out(dataset, accept_shared_groups=True))) == 2
+    one = in_hospitals(dataset, "north", "north", "south")
+    with pytest.raises(ValueError, match="group 'b'"):
+        next(data.leave_one_domain_out(one, by="scanner"))
+
+
+def test_a_split_warns_of_a_patient_in_two_hospitals():
+    with pytest.warns(UserWarning, match="1 group.* the first: 'b' in hospital 0, hospital 1"):
+        data.split(toy([0, 1, 0, 1], [0, 0, 1, 1], ["a", "b", "b", ""]), 0)
+
+
 def test_leave_one_domain_out_takes_each_domain_that_has_images():
     dataset = toy([0, 1, 0, 1], [0, 0, 2, 2])
     turns = [(name, sources.file.tolist(), target.file.tolist()) for name, sources, target in
@@ -112,6 +182,7 @@ images = st.lists(
 )
 
 
+@pytest.mark.filterwarnings("ignore:.*several domains")
 @settings(max_examples=60, deadline=None)
 @given(images, st.integers(0, 5))
 def test_the_parts_of_a_split_hold_every_image_once_and_no_group_twice(rows, seed):
@@ -122,6 +193,7 @@ def test_the_parts_of_a_split_hold_every_image_once_and_no_group_twice(rows, see
     assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
 
 
+@pytest.mark.filterwarnings("ignore:.*several domains")
 @settings(max_examples=60, deadline=None)
 @given(images, st.integers(0, 5))
 def test_the_split_of_a_domain_does_not_depend_on_the_others(rows, seed):
