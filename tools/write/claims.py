@@ -275,7 +275,7 @@ def page(claims: list[Claim], root: Path = ROOT) -> str:
 
 def _outside(address: str) -> str:
     """A link to the work itself."""
-    kinds = {"https://doi.org/": "doi", "https://arxiv.org/": "arXiv"}
+    kinds = {"https://doi.org/": "doi", "https://arxiv.org/": "arXiv", "https://openreview.net/": "OpenReview"}
     return f"[{next((kind for start, kind in kinds.items() if address.startswith(start)), 'paper')}]({address})"
 
 
