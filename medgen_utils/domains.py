@@ -87,6 +87,8 @@ class DomainDataset:
             object.__setattr__(self, "index", torch.arange(len(self.x)))
         if self.domains is None:
             object.__setattr__(self, "domains", provenance.provenance({key: {} for key in self.domain_names}))
+        elif list(self.domains.index) != list(self.domain_names):  # after ``replace(dataset, domain_names=...)``
+            object.__setattr__(self, "domains", self.domains.reindex(list(self.domain_names), fill_value=""))
         if self.x.dtype != torch.float32 or self.x.ndim != 4:
             raise ValueError(f"x of {name} is {self.x.dtype} {tuple(self.x.shape)}: give float32 of shape (N, C, H, W)")
         if self.x.numel():
@@ -110,10 +112,6 @@ class DomainDataset:
                 continue
             if not isinstance(values, np.ndarray) or values.dtype.kind != "U" or values.shape != (len(self.x),):
                 raise ValueError(f"{key} of {name}: give a numpy array of {len(self.x)} str, one an image")
-        if list(self.domains.index) != list(self.domain_names):
-            raise ValueError(
-                f"domains of {name} has the rows {list(self.domains.index)}: give one for each of {self.domain_names}"
-            )
         if self.covariates is not None and len(self.covariates) != len(self.x):
             raise ValueError(f"covariates of {name} has {len(self.covariates)} rows for {len(self.x)} images")
 
