@@ -7,6 +7,7 @@ scheme of the whole book and is no rule here: every rule is applied inside it, t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from torch import Tensor
 from medgen_utils.domains import DomainDataset
 from medgen_utils.evaluation import predictions_frame
 from medgen_utils.evaluation.metrics import LOWER_IS_BETTER
+
+RULES = ("training-domain validation", "held-out-domain validation", "oracle")
 
 
 class Choice(NamedTuple):
@@ -34,7 +37,7 @@ def training_domain_validation(history: pd.DataFrame, metric: str = "auroc") -> 
 
     Honest, and blind to the shift: it asks how the model does where it was trained. Source: Gulrajani & Lopez-Paz 2021.
     """
-    return _best(history[history["split"] == "validation"], metric, "training-domain validation")
+    return _one(history, RULES[0], metric)
 
 
 def held_out_domain_validation(history: pd.DataFrame, metric: str = "auroc") -> Choice:
@@ -44,10 +47,7 @@ def held_out_domain_validation(history: pd.DataFrame, metric: str = "auroc") -> 
     "validation" of that domain. One extra run for each training domain; then retrain on all of them for that many
     steps. ValueError where the column is missing or a domain was not scored at every step.
     """
-    if "held_out" not in history.columns:
-        raise ValueError("no column 'held_out': add the domain each run left out with history.assign(held_out=name)")
-    rows = history[(history["split"] == "validation") & (history["domain"] == history["held_out"])]
-    return _best(rows, metric, "held-out-domain validation")
+    return _one(history, RULES[1], metric)
 
 
 def oracle(history: pd.DataFrame, metric: str = "auroc") -> Choice:
@@ -55,26 +55,50 @@ def oracle(history: pd.DataFrame, metric: str = "auroc") -> Choice:
 
     The choice says so in ``rule`` and ``cheating``; show them wherever its score is shown.
     """
-    choice = _best(history[history["split"] == "test"], metric, "oracle (cheating: chosen on the test domain)")
-    return choice._replace(cheating=True)
+    choice = _one(history, RULES[2], metric)
+    return choice._replace(rule="oracle (cheating: chosen on the test domain)", cheating=True)
 
 
-def _best(rows: pd.DataFrame, metric: str, rule: str) -> Choice:
-    """Mean over domains at every (trial, step); the best one, the earliest where several are equal."""
+def choose(history: pd.DataFrame, rule: str, by: Sequence[str] = (), metric: str = "auroc") -> pd.DataFrame:
+    """One of `RULES` applied to many histories at once, one for each value of the columns ``by``.
+
+    Returns a row for each: ``by``, trial (where the history has it), step, score (mean over domains). Of equal trials
+    and steps the first. ValueError for an unknown rule, and where a history cannot be judged by it.
+    """
+    rows = _judged(history, rule)
     rows = rows[rows["metric"] == metric]
     if rows.empty:
         raise ValueError(f"the history has no {metric!r} for {rule}: score the model during training (evaluate_every=)")
-    keys = ["trial", "step"] if "trial" in rows.columns else ["step"]
-    table = rows.pivot_table(index=keys, columns="domain", values="value", dropna=False, sort=True)
-    table = table.dropna(axis=0, how="all")
-    if len(gaps := table.index[table.isna().any(axis=1)]):
-        raise ValueError(f"{metric!r} is missing or NaN in some domain at {keys} {gaps[0]}: score every domain there")
+    by, keys = list(by), ["trial", "step"] if "trial" in rows.columns else ["step"]
+    table = rows.groupby([*by, *keys, "domain"])["value"].mean().unstack("domain").dropna(how="all")
+    known = table.notna()
+    gaps = ~known & (known.groupby(by).transform("any") if by else known.any())
+    if len(gaps := table.index[gaps.any(axis=1)]):
+        raise ValueError(f"{metric!r} is missing or NaN in some domain at {[*by, *keys]} {gaps[0]}: score every domain")
     if table.empty:
         raise ValueError(f"{metric!r} is NaN at every step: a domain may hold one class only")
     scores = table.mean(axis=1)
-    at = scores.index[int(np.argmin(scores) if metric in LOWER_IS_BETTER else np.argmax(scores))]
-    trial, step = at if len(keys) == 2 else (None, at)
-    return Choice(int(step), float(scores[at]), rule, trial)
+    signed = -scores if metric in LOWER_IS_BETTER else scores
+    best = signed.groupby(by).idxmax().tolist() if by else [signed.idxmax()]
+    return scores.loc[best].rename("score").reset_index()
+
+
+def _judged(history: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """The rows of a history that a rule looks at."""
+    if rule == RULES[0]:
+        return history[history["split"] == "validation"]
+    if rule == RULES[2]:
+        return history[history["split"] == "test"]
+    if rule != RULES[1]:
+        raise ValueError(f"rule={rule!r}: use one of {', '.join(RULES)}")
+    if "held_out" not in history.columns:
+        raise ValueError("no column 'held_out': add the domain each run left out with history.assign(held_out=name)")
+    return history[(history["split"] == "validation") & (history["domain"] == history["held_out"])]
+
+
+def _one(history: pd.DataFrame, rule: str, metric: str) -> Choice:
+    (best,) = choose(history, rule, (), metric).to_dict("records")
+    return Choice(int(best["step"]), float(best["score"]), rule, best.get("trial"))
 
 
 class Opening(NamedTuple):

@@ -1,7 +1,7 @@
 """One protocol for every method: the fair experiment, the sweep of all of them. Chapters: remedies, scoreboard."""
 
-from medgen_utils.benchmark.protocol import KEY, RULES, Task, chosen, provenance, read_results, run, run_task, sweep
+from medgen_utils.benchmark.protocol import KEY, Task, run, run_task
+from medgen_utils.benchmark.runs import find_budget, provenance, read_results, sweep
+from medgen_utils.selection import RULES
 
-__all__ = [
-    "KEY", "RULES", "Task", "chosen", "provenance", "read_results", "run", "run_task", "sweep",
-]  # fmt: skip
+__all__ = ["KEY", "RULES", "Task", "find_budget", "provenance", "read_results", "run", "run_task", "sweep"]

@@ -1,6 +1,7 @@
 """Who takes part in the scoreboard and on what: contenders with their search spaces, and problems. Chapter: scoreboard.
 
-A new method is one `Contender` in `CONTENDERS`, a new data set one `Problem` in `PROBLEMS`.
+A new method is one `Contender` in `CONTENDERS`, a new data set one `Problem` in `PROBLEMS`. What they say is version 2
+of the protocol, written down in ``chapters/evidence/README.md``; rows of earlier versions carry their own settings.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from medgen_utils.data import load
 from medgen_utils.domains import DomainDataset
 from medgen_utils.training import ERM, Augmentation, flips, flips_and_turns
 
+PROTOCOL = 2
 SHARED_SPACE = {"learning_rate": (2e-3, 5e-4, 8e-3), "weight_decay": (1e-3, 1e-5, 1e-2)}  # of every contender
+# The fractional parts of trial * these numbers fill the square evenly however many trials there are (Roberts 2018).
+EVEN = {"learning_rate": 0.7548776662466927, "weight_decay": 0.5698402909980532}
+TRIALS, FEW_TRIALS = 8, 4
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,11 @@ class Contender:
     """A row of the scoreboard: an algorithm with its augmentation or normalization, and what a search may change.
 
     ``space`` maps hyper-parameters of the algorithm (of ``pretrain`` where there is one) to (default, low, high);
-    ``strengths`` does so for keyword arguments of ``augment``. Trial 0 is the defaults, every other trial draws each
-    log-uniformly, learning rate and weight decay too (`SHARED_SPACE`). ``passes`` multiplies the training steps.
+    ``strengths`` does so for keyword arguments of ``augment``. Trial 0 is the defaults. Every other trial takes its
+    learning rate and weight decay from the trial's number, the same for all contenders, and draws its own
+    hyper-parameters log-uniformly. ``passes`` multiplies the training steps. ``average`` takes the mean of the weights
+    of the second half of the training instead of the last. ``primary``: it is of the family of comparisons that was
+    written down before the runs; all others are exploratory.
     """
 
     name: str
@@ -39,18 +47,21 @@ class Contender:
     strengths: dict[str, tuple[float, float, float]] = field(default_factory=dict, hash=False)
     normalize: Callable[[Tensor], Tensor] | None = None
     pretrain: type[ERM] | None = None
-    passes: int = 1
+    passes: float = 1
     sees_target: bool = False
     needs_colour: bool = False
+    average: bool = False
+    primary: bool = False
 
     def settings(self, trial: int) -> dict[str, float]:
-        """Hyper-parameters of a trial, drawn from the contender's name and the trial's number alone."""
-        spaces = {**SHARED_SPACE, **self.space, **self.strengths}
+        """Hyper-parameters of a trial; its own from name and number alone, so that other contenders change nothing."""
+        own = {**self.space, **self.strengths}
         if trial == 0:
-            return {name: default for name, (default, _, _) in spaces.items()}
+            return {name: default for name, (default, _, _) in {**SHARED_SPACE, **own}.items()}
         random = np.random.default_rng((zlib.crc32(self.name.encode()), trial))
-        drawn = {name: np.exp(random.uniform(np.log(low), np.log(high))) for name, (_, low, high) in spaces.items()}
-        return {name: float(f"{value:.3g}") for name, value in drawn.items()}
+        share = {name: trial * EVEN[name] % 1 for name in SHARED_SPACE} | {name: random.random() for name in own}
+        spaces = {**SHARED_SPACE, **own}
+        return {name: float(f"{low * (high / low) ** share[name]:.3g}") for name, (_, low, high) in spaces.items()}
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,9 @@ class Problem:
     """A column of the scoreboard: a data set, who is left out, and the base augmentation.
 
     ``load(seed)`` gives the data set (a constructed one may depend on the seed). Each of ``targets`` is left out once;
-    ``inner`` names, for each, the source that is left out with it for held-out-domain validation. ``seeds``: of the
-    final runs.
+    ``inner`` names, for each, the source that is left out with it for held-out-domain validation. ``steps``: the budget
+    at which ERM has stopped improving (`runs.find_budget`). ``seeds``: each with a search of its own. ``real``: images
+    of patients, so the primary family gets `TRIALS` settings instead of `FEW_TRIALS`.
     """
 
     name: str
@@ -71,12 +83,18 @@ class Problem:
     augment: Augmentation = flips
     balanced: bool = True
     width: int = 16
+    size: int = 28
     colour: bool = False
+    real: bool = True
 
     def left_out(self) -> list[tuple[str, ...]]:
         """What a search trains without: each target alone, and each with its inner domain (a pair only once)."""
         pairs = {tuple(sorted(pair)) for pair in zip(self.targets, self.inner, strict=True)}
         return [(target,) for target in self.targets] + sorted(pairs)
+
+    def trials(self, contender: Contender) -> int:
+        """How many settings of a contender are tried: as many of ERM and the references as of the primary family."""
+        return TRIALS if self.real and contender.primary else FEW_TRIALS
 
 
 def _weight(default: float, low: float, high: float) -> dict[str, tuple[float, float, float]]:
@@ -87,16 +105,20 @@ def _to_grey(x: Tensor) -> Tensor:
     return 2 * data_augmentation.to_grey(x) - 1
 
 
-COMPUTE = 4  # training steps of "ERM, more compute" for one of the others: what the costliest contender needs
+EQUAL_SECONDS = 2.5  # steps of "ERM, equal seconds" for one of the others: what the costliest primary method needs
 CONTENDERS = (
-    Contender("ERM", "reference"),
-    Contender("ERM, more compute", "reference", passes=COMPUTE),
-    Contender("in-domain upper bound", "reference", sees_target=True),
-    Contender("per-image standardization", "normalization", normalize=data_augmentation.standardize_per_image),
+    Contender("ERM", "reference", primary=True),
+    Contender("ERM, equal seconds", "reference", passes=EQUAL_SECONDS, primary=True),
+    Contender("reference: target included", "reference", sees_target=True, primary=True),
+    Contender("weight averaging", "averaging", average=True, primary=True),
+    Contender(
+        "per-image standardization", "normalization",
+        normalize=data_augmentation.standardize_per_image, primary=True,
+    ),
     Contender("grey-scale", "normalization", normalize=_to_grey, needs_colour=True),
     Contender(
         "intensity jitter", "augmentation",
-        augment=data_augmentation.intensity_jitter, strengths={"strength": (1.0, 0.25, 2.0)},
+        augment=data_augmentation.intensity_jitter, strengths={"strength": (1.0, 0.25, 2.0)}, primary=True,
     ),
     Contender(
         "stain jitter", "augmentation", needs_colour=True,
@@ -105,27 +127,30 @@ CONTENDERS = (
     Contender("RandConv", "augmentation", data_augmentation.RandConv, _weight(10, 1, 20)),
     Contender("AugMix", "augmentation", data_augmentation.AugMix, _weight(12, 1, 20)),
     Contender("amplitude mix", "augmentation", data_augmentation.AmplitudeMix, {"strength": (1.0, 0.2, 1.0)}),
-    Contender("mixup", "augmentation", data_augmentation.Mixup, {"alpha": (0.2, 0.05, 1.0)}),
-    Contender("MixStyle", "augmentation", data_augmentation.StyleMixing, {"alpha": (0.1, 0.05, 1.0)}),
-    Contender("CORAL", "alignment of features", feature_alignment.CORAL, _weight(1, 0.1, 10)),
+    Contender("mixup", "augmentation", data_augmentation.Mixup, {"alpha": (0.2, 0.05, 1.0)}, primary=True),
+    Contender("MixStyle", "augmentation", data_augmentation.StyleMixing, {"alpha": (0.1, 0.05, 1.0)}, primary=True),
+    Contender("CORAL", "alignment of features", feature_alignment.CORAL, _weight(1, 0.1, 10), primary=True),
     Contender("conditional CORAL", "alignment of features", feature_alignment.ConditionalCORAL, _weight(1, 0.1, 10)),
     Contender("MMD", "alignment of features", feature_alignment.MMD, _weight(1, 0.1, 10)),
-    Contender("DANN", "alignment of features", feature_alignment.DANN, _weight(1, 0.1, 3)),
+    Contender("DANN", "alignment of features", feature_alignment.DANN, _weight(1, 0.1, 3), primary=True),
     Contender("CDANN", "alignment of features", feature_alignment.CDANN, _weight(1, 0.1, 3)),
     Contender("IRM", "alignment of risks", feature_alignment.IRM, _weight(100, 1, 1000)),
-    Contender("V-REx", "alignment of risks", feature_alignment.VREx, _weight(10, 1, 100)),
-    Contender("group DRO", "alignment of risks", feature_alignment.GroupDRO, {"step_size": (0.01, 0.001, 0.1)}),
-    Contender("Fishr", "alignment of gradients", feature_alignment.Fishr, _weight(1000, 100, 10000)),
+    Contender("V-REx", "alignment of risks", feature_alignment.VREx, _weight(10, 1, 100), primary=True),
+    Contender("group DRO", "alignment of risks", feature_alignment.GroupDRO, {"step_size": (0.01, 0.001, 0.1)}, primary=True),
+    Contender("Fishr", "alignment of gradients", feature_alignment.Fishr, _weight(1000, 100, 10000), primary=True),
     Contender("Fish", "alignment of gradients", meta_learning.Fish, {"inner_learning_rate": (0.05, 0.005, 0.2)}),
     Contender(
         "MLDG", "meta-learning", meta_learning.MLDG,
-        {"inner_learning_rate": (0.05, 0.005, 0.2), "beta": (1.0, 0.3, 3.0)},
+        {"inner_learning_rate": (0.05, 0.005, 0.2), "beta": (1.0, 0.3, 3.0)}, primary=True,
     ),
     Contender(
         "MASF", "meta-learning", meta_learning.MASF,
         {"inner_learning_rate": (0.05, 0.005, 0.2), "beta": (1.0, 0.3, 3.0)},
     ),
-    Contender("SimCLR", "self-supervision", pretrain=self_supervision.SimCLR, space={"temperature": (0.5, 0.1, 1.0)}),
+    Contender(
+        "SimCLR", "self-supervision",
+        pretrain=self_supervision.SimCLR, space={"temperature": (0.5, 0.1, 1.0)}, primary=True,
+    ),
     Contender("BYOL", "self-supervision", pretrain=self_supervision.BYOL),
     Contender("RotNet", "self-supervision", pretrain=self_supervision.RotNet),
     Contender("masked images", "self-supervision", pretrain=self_supervision.MAE, space={"share": (0.6, 0.3, 0.8)}),
@@ -143,20 +168,30 @@ def _clinic(name: str, hospitals: tuple[Hospital, ...], balanced: bool = True) -
     def load_clinic(seed: int) -> DomainDataset:
         return clinic.make_clinic(hospitals, n=500, seed=seed)
 
-    return Problem(name, load_clinic, (NEW_HOSPITAL,), ("hospital B",), steps=150, seeds=3, balanced=balanced)
+    return Problem(name, load_clinic, (NEW_HOSPITAL,), ("hospital B",), steps=1000, seeds=20, balanced=balanced, real=False)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
+def _published(name: str, size: int | None = None, view: str | None = None) -> DomainDataset:
+    """A data set whose images do not depend on a seed, so it is read once a process."""
+    return load(name, **{key: value for key, value in {"size": size, "view": view}.items() if value is not None})
+
+
+def _breast_hospitals(seed: int) -> DomainDataset:
+    return _published("breast-hospitals", 28, "lesion")
+
+
 def _breast_ultrasound(seed: int) -> DomainDataset:
-    return load("breast-ultrasound")
+    return _published("breast-ultrasound")
 
 
-@lru_cache(maxsize=1)
 def _mitosis(seed: int) -> DomainDataset:
-    return load("mitosis")
+    return _published("mitosis")
 
 
 # inner domains in pairs, so that one run without both serves each of the two as target
+HOSPITALS = ("Cairo", "Rio de Janeiro", "Ciudad Real", "Poland")
+HOSPITALS_INNER = ("Rio de Janeiro", "Cairo", "Poland", "Ciudad Real")
 BREAST = ("GE Logiq E9", "GE Logiq 7", "GE Logiq 5", "Toshiba Aplio 300")
 BREAST_INNER = ("GE Logiq 7", "GE Logiq E9", "Toshiba Aplio 300", "GE Logiq 5")
 MITOSIS = ("MIDOG21-HamamatsuXR", "MIDOG21-HamamatsuS360", "MIDOG21-AperioCS2", "TUPAC16", "TCGA-BRCA", "MIDOG++")
@@ -169,6 +204,7 @@ PROBLEMS = (
     _clinic("clinic: prevalence", clinic.prevalence_hospitals((0.9, 0.5, 0.1), 0.5), balanced=False),
     _clinic("clinic: shortcut", clinic.shortcut_hospitals()),
     _clinic("clinic: graders", clinic.grader_hospitals()),
-    Problem("breast ultrasound", _breast_ultrasound, BREAST, BREAST_INNER, steps=240, seeds=2),
-    Problem("mitosis", _mitosis, MITOSIS, MITOSIS_INNER, steps=240, seeds=2, augment=flips_and_turns, colour=True),
+    Problem("breast ultrasound", _breast_ultrasound, BREAST, BREAST_INNER, steps=2000, seeds=3),
+    Problem("mitosis", _mitosis, MITOSIS, MITOSIS_INNER, steps=2000, seeds=3, augment=flips_and_turns, colour=True),
+    Problem("breast hospitals", _breast_hospitals, HOSPITALS, HOSPITALS_INNER, steps=2000, seeds=3),
 )

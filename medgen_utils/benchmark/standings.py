@@ -7,60 +7,60 @@ anew for each seed (the clinics), has seeds as its units. Intervals and tests ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from medgen_utils.benchmark import KEY, RULES, chosen, read_results
+from medgen_utils import selection
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
-from medgen_utils.data.prepared import Source, obtain
+from medgen_utils.benchmark.protocol import KEY
+from medgen_utils.benchmark.runs import plan
 from medgen_utils.evaluation.intervals import sign_flip_test
+from medgen_utils.selection import RULES
 
-FILE = "chapters/results/sweep_scoreboard.csv"
-CHECKSUM = "sha256:c311ba0d77ca05fbb9bafb247df1bed25a95fa31a26f5d37c01c7b463027fa11"
-UPPER_BOUND = "in-domain upper bound"
+REFERENCES = ("in-domain upper bound", "reference: target included")
 INNER = {
     (problem.name, target): inner
     for problem in PROBLEMS
     for target, inner in zip(problem.targets, problem.inner, strict=True)
 }
+UNIT = ["problem", "method", "target", "seed"]
 
 
-def committed_results() -> pd.DataFrame:
-    """The runs of the book's own sweep: from the repository where we are in it, else downloaded from its release.
+def chosen(results: pd.DataFrame, rule: str = RULES[0], inner: dict[tuple[str, str], str] = INNER) -> pd.DataFrame:
+    """The tested rows of the trial that one of `selection.RULES` picks for each problem, method, target and seed.
 
-    The download is checked; `DataUnavailable` and `DataCorrupt` as in `medgen_utils.data.prepared`.
+    By AUROC; of equal trials the first. ``inner`` names for each (problem, target) the domain that was left out with
+    it, at which held-out-domain validation looks; units without such runs (the reference that sees the target, seeds
+    above 0) are left out under that rule. The oracle picks on the test domain: cheating, an upper bound.
     """
-    path = Path(__file__).parents[1] / FILE
-    if not path.exists():
-        package = metadata.metadata("medgen-utils")
-        repository = dict(line.split(", ") for line in package.get_all("Project-URL"))["Repository"]
-        address = f"{repository}/raw/v{package['Version']}/{FILE}"
-        path = obtain(Source(Path(FILE).name, address, CHECKSUM))
-    return read_results(path)
+    together = results["left_out"].str.contains(" + ", regex=False)
+    alone = results[~together].assign(target=results["left_out"])
+    judged = alone
+    if rule == RULES[1]:
+        pairs = [(p, target, held, " + ".join(sorted([target, held]))) for (p, target), held in inner.items()]
+        pairs = pd.DataFrame(pairs, columns=["problem", "target", "domain", "left_out"])
+        judged = results[together].merge(pairs, on=["problem", "domain", "left_out"])
+        judged = judged.assign(split="validation", held_out=judged["domain"])
+    history = judged.assign(step=0, metric="auroc", value=judged["auroc"])
+    best = selection.choose(history, rule, UNIT)[[*UNIT, "trial"]]
+    picked = alone[alone["split"] == "test"].merge(best, on=[*UNIT, "trial"])
+    return picked.sort_values(UNIT, ignore_index=True)
 
 
 def coverage(
     results: pd.DataFrame,
     contenders: Sequence[Contender] = CONTENDERS,
     problems: Sequence[Problem] = PROBLEMS,
-    trials: int = 3,
+    trials: int | None = None,
 ) -> pd.DataFrame:
-    """How many runs of each contender on each problem there are: columns problem, contender, runs, planned."""
-    runs = results.drop_duplicates(KEY).groupby(["problem", "contender"]).size()
-    rows = []
-    for problem in problems:
-        for contender in contenders:
-            if contender.needs_colour and not problem.colour:
-                continue
-            targets = len(problem.targets)
-            searched = targets if contender.sees_target else len(problem.left_out())
-            planned = trials * searched + targets * (problem.seeds - 1)
-            rows.append([problem.name, contender.name, int(runs.get((problem.name, contender.name), 0)), planned])
-    return pd.DataFrame(rows, columns=["problem", "contender", "runs", "planned"])
+    """How many runs of each method on each problem there are: columns problem, method, runs, planned."""
+    runs = results.drop_duplicates(KEY).groupby(["problem", "method"]).size().rename("runs")
+    keys = pd.DataFrame([task.key for task in plan(contenders, problems, trials)], columns=KEY)
+    planned = keys.groupby(["problem", "method"], sort=False).size().rename("planned")
+    table = pd.concat([planned, runs.reindex(planned.index, fill_value=0)], axis=1)
+    return table[["runs", "planned"]].reset_index()
 
 
 def final_scores(results: pd.DataFrame) -> pd.DataFrame:
@@ -68,36 +68,35 @@ def final_scores(results: pd.DataFrame) -> pd.DataFrame:
 
     unit: the held-out domain, or "seed 0", "seed 1", ... on a problem with a single target.
     """
-    trial = chosen(results, RULES[0])[["problem", "contender", "left_out", "trial"]]
-    final = results[results["split"] == "test"].merge(trial)
+    final = chosen(results)
     targets = final.groupby("problem")["domain"].transform("nunique")
     return final.assign(unit=final["domain"].where(targets > 1, "seed " + final["seed"].astype(str)))
 
 
 def standings(results: pd.DataFrame, baseline: str = "ERM", level: float = 0.95) -> pd.DataFrame:
-    """A row for each contender on each problem, best first within a problem.
+    """A row for each method on each problem, best first within a problem.
 
-    Columns: problem, contender, family, units (their number), value (mean AUROC over units), worst (the lowest unit)
+    Columns: problem, method, family, units (their number), value (mean AUROC over units), worst (the lowest unit)
     and worst_unit; difference from the baseline on the same units with low and high (Student's t over units), p_value
     of that t test, sign_flip (p value of `sign_flip_test`) and smallest (the least it could have been), gains (units
     above the baseline); rank within the problem, 1 is best (NaN for the upper bound, which is no remedy); seconds of
-    training, mean of the runs. ValueError where a contender lacks runs that the baseline has.
+    training, mean of the runs. ValueError where a method lacks runs that the baseline has.
     """
     final = final_scores(results)
-    scores = final.pivot_table(index=["problem", "contender", "family"], columns="unit", values="auroc")
-    runs = final.groupby(["problem", "contender", "family"]).agg(n=("auroc", "size"), seconds=("seconds", "mean"))
+    scores = final.pivot_table(index=["problem", "method", "family"], columns="unit", values="auroc")
+    runs = final.groupby(["problem", "method", "family"]).agg(n=("auroc", "size"), seconds=("seconds", "mean"))
     rows = []
-    for (problem, contender, family), values in scores.iterrows():
+    for (problem, method, family), values in scores.iterrows():
         reference = scores.loc[(problem, baseline)].iloc[0].dropna()
-        n, n_reference = runs.loc[(problem, contender, family), "n"], runs.loc[(problem, baseline), "n"].iloc[0]
+        n, n_reference = runs.loc[(problem, method, family), "n"], runs.loc[(problem, baseline), "n"].iloc[0]
         if n != n_reference:
-            raise ValueError(f"{problem}: {contender} has {n} runs, {baseline} {n_reference}: finish the sweep")
+            raise ValueError(f"{problem}: {method} has {n} runs, {baseline} {n_reference}: finish the sweep")
         values = values[reference.index]
-        row = [problem, contender, family, len(values), values.mean(), values.min(), values.idxmin()]
+        row = [problem, method, family, len(values), values.mean(), values.min(), values.idxmin()]
         rows.append(row + compare((values - reference).to_numpy(), level))
-    columns = ["problem", "contender", "family", "units", "value", "worst", "worst_unit", "difference", "low", "high"]
+    columns = ["problem", "method", "family", "units", "value", "worst", "worst_unit", "difference", "low", "high"]
     table = pd.DataFrame(rows, columns=[*columns, "p_value", "sign_flip", "smallest", "gains"])
-    honest = table["value"].where(table["contender"] != UPPER_BOUND)
+    honest = table["value"].where(~table["method"].isin(REFERENCES))
     table["rank"] = honest.groupby(table["problem"]).rank(ascending=False)
     table = table.merge(runs["seconds"].reset_index())
     return table.sort_values(["problem", "value"], ascending=[True, False], ignore_index=True)
@@ -118,17 +117,17 @@ def by_family(table: pd.DataFrame) -> pd.DataFrame:
     interval lies above or below zero).
     """
     rows = table.assign(above=table["low"] > 0, below=table["high"] < 0)
-    columns = {"members": ("contender", "size"), "difference": ("difference", "mean")}
+    columns = {"members": ("method", "size"), "difference": ("difference", "mean")}
     return rows.groupby(["problem", "family"], sort=False).agg(
         **columns, above=("above", "sum"), below=("below", "sum")
     )
 
 
 def by_rule(results: pd.DataFrame, inner: dict[tuple[str, str], str] = INNER) -> pd.DataFrame:
-    """Mean AUROC over targets of the trial each rule of `selection` picks, all from the same runs with seed 0.
+    """Mean AUROC over targets of the trial each rule of `selection` picks, all from the same runs.
 
-    Index problem, contender; a column for each of `RULES`. The oracle picks on the test domain: cheating. The upper
-    bound, which has no run for held-out-domain validation, is left out.
+    Index problem, method; a column for each of `RULES`. Only units that every rule can judge count: those with runs
+    for held-out-domain validation. The oracle picks on the test domain: cheating.
     """
-    means = {rule: chosen(results, rule, inner).groupby(["problem", "contender"])["auroc"].mean() for rule in RULES}
-    return pd.DataFrame(means)[list(RULES)].drop(UPPER_BOUND, level="contender", errors="ignore")
+    picked = {rule: chosen(results, rule, inner).set_index(UNIT)["auroc"] for rule in RULES}
+    return pd.DataFrame(picked)[list(RULES)].dropna().groupby(["problem", "method"]).mean()
