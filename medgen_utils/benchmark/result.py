@@ -1,0 +1,205 @@
+"""What every comparison returns: its numbers, a table, a figure, a sentence. Chapters: all remedies, scoreboard.
+
+A `Result` knows its data, seeds, steps, seconds and versions, so no cell measures time or writes a footer, and its
+sentence is honest by construction: how many units, which interval, "within noise" where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from medgen_utils import plotting
+from medgen_utils.domains import DatasetInfo
+from medgen_utils.evaluation import METRICS, paired_difference, probabilities, t_interval
+
+NAMES = {
+    "auroc": "AUROC", "balanced_accuracy": "balanced accuracy", "accuracy": "accuracy", "brier": "Brier score",
+    "calibration_error": "calibration error",
+}  # fmt: skip
+CHANCE = {"auroc": 0.5, "balanced_accuracy": 0.5}
+FEW = 6  # up to so many units the points are shown: an interval over so few promises more than it keeps
+
+
+@dataclass(frozen=True)
+class About:
+    """How a result was made: what a footer says. ``credit``: the data sets whose licence asks to be named."""
+
+    steps: int | tuple[int, ...]
+    versions: str
+    device: str
+    seconds: float
+    source: str = "trained here"
+    credit: tuple[DatasetInfo, ...] = field(default=(), repr=False)
+
+    def line(self, n_seeds: int) -> str:
+        """One line of small print."""
+        steps = " or ".join(f"{value:,}" for value in np.atleast_1d(self.steps))
+        took = f"{self.seconds:.0f} s" if self.seconds < 5400 else f"{self.seconds / 3600:.1f} core-hours"
+        seeds = f"{n_seeds} seed{'s' if n_seeds != 1 else ''}"
+        return " · ".join([self.source, seeds, f"{steps} steps", f"{took} of training", self.versions, self.device])
+
+
+@dataclass(frozen=True)
+class Result:
+    """Methods on the same sealed domains with the same seeds, the first named one the baseline.
+
+    frame: a row a test image (the tidy frame of `evaluation.predictions_frame`; ``algorithm`` is the method), or a row
+    a tested domain (columns method, domain, seed and the metric), as the evidence store has them. ``unit`` is what a
+    domain is, in words: "domain" unless the data say that each is a hospital of its own. ``inside``: a frame of the
+    same kind on held-back images of the training domains, for the in-domain score beside the target's.
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    methods: tuple[str, ...]
+    about: About
+    metric: str = "auroc"
+    unit: str = "domain"
+    inside: pd.DataFrame | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        have = set(self._scores(self.frame)["method"])
+        if lacking := [name for name in self.methods if name not in have]:
+            raise ValueError(f"no scores of {lacking}: the frame has {sorted(have)}")
+
+    # ------------------------------------------------------------------------------------------ numbers
+
+    def scores(self) -> pd.DataFrame:
+        """The metric of each run: columns method, unit (a domain, or a seed where there is one domain), value.
+
+        With several domains the seeds of a domain are averaged: they are repeats, not more hospitals.
+        """
+        runs = self._scores(self.frame)
+        runs["unit"] = runs["domain"] if runs["domain"].nunique() > 1 else "seed " + runs["seed"].astype(str)
+        return runs.groupby(["method", "unit"], sort=False)["value"].mean().reset_index()
+
+    def differences(self) -> pd.DataFrame:
+        """Each other method minus the baseline: method, value, low, high, interval (what it covers), units, above.
+
+        More than `FEW` units: Student's t over them. Fewer, with images at hand: over patients and seeds. Else NaN.
+        """
+        table = self.scores().pivot(index="unit", columns="method", values="value")
+        rows = []
+        for name in self.methods[1:]:
+            d = (table[name] - table[self.methods[0]]).to_numpy()
+            low, high, covers = self._interval(name, d)
+            better = d < 0 if self.metric in ("brier", "calibration_error") else d > 0
+            rows.append([name, d.mean(), low, high, covers, len(d), int(better.sum())])
+        return pd.DataFrame(rows, columns=["method", "value", "low", "high", "interval", "units", "better"])
+
+    def _interval(self, name: str, differences: np.ndarray) -> tuple[float, float, str]:
+        if len(differences) > FEW:
+            interval = t_interval(differences)
+            return interval.low, interval.high, f"over {len(differences)} {self._units(len(differences))}"
+        if "prob_0" not in self.frame.columns:
+            return np.nan, np.nan, ""
+        over = paired_difference(self.frame, name, self.methods[0], self.metric, by=()).iloc[0]
+        runs = self._scores(self.frame).pivot_table(index="seed", columns="method", values="value")
+        spread = t_interval((runs[name] - runs[self.methods[0]]).to_numpy()) if len(runs) > 1 else None
+        extra = 0.0 if spread is None else (spread.high - spread.low) / 2
+        low, high = (float(np.hypot(over["value"] - over[end], extra)) for end in ("low", "high"))
+        covers = "over patients and seeds" if spread else "over patients, one seed"
+        return over["value"] - low, over["value"] + high, covers
+
+    def _scores(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Columns method, domain, seed, value: a row a run and domain."""
+        if "prob_0" not in frame.columns:
+            return frame.rename(columns={self.metric: "value"})[["method", "domain", "seed", "value"]].copy()
+        rows = [
+            [*key, METRICS[self.metric](images["y"].to_numpy(), probabilities(images))]
+            for key, images in frame.groupby(["algorithm", "domain", "seed"], sort=False, observed=True)
+        ]
+        return pd.DataFrame(rows, columns=["method", "domain", "seed", "value"])
+
+    def _units(self, n: int) -> str:
+        several = self._scores(self.frame)["domain"].nunique() > 1
+        name = self.unit if several else "seed"
+        return name if n == 1 else f"{name}s"
+
+    # ------------------------------------------------------------------------------------------ what a reader sees
+
+    def table(self) -> pd.DataFrame:
+        """A row a method: mean, in-domain score where known, each unit (up to `FEW`), difference with its interval."""
+        scores = self.scores()
+        wide = scores.pivot(index="method", columns="unit", values="value").loc[list(self.methods)]
+        units = list(dict.fromkeys(scores["unit"]))
+        columns = {"mean": wide.mean(axis=1)}
+        if self.inside is not None:
+            columns["in domain"] = self._scores(self.inside).groupby("method")["value"].mean()
+        columns |= {unit: wide[unit] for unit in units} if len(units) <= FEW else {"worst": wide.min(axis=1)}
+        table = pd.DataFrame(columns, index=list(self.methods))
+        beside = self.differences().set_index("method")
+        table["difference"] = beside["value"]
+        if beside["low"].notna().any():
+            table["low"], table["high"] = beside["low"], beside["high"]
+        table["units"] = len(units)
+        return table.round(3).rename_axis(f"{NAMES.get(self.metric, self.metric)} of")
+
+    def plot(self) -> Figure:
+        """One figure: a point a unit, the mean, the interval of more than `FEW` units, chance, and a footer."""
+        scores, many = self.scores(), len(set(self.scores()["unit"])) > FEW
+        units = list(dict.fromkeys(scores["unit"]))
+        figure, axis = plt.subplots(figsize=(5.8, 1.3 + 0.5 * len(self.methods)))
+        for i, method in enumerate(self.methods):
+            mine = scores[scores["method"] == method].set_index("unit")["value"]
+            for k, unit in enumerate(units):
+                style = {"color": plotting.QUIET if many else plotting.PALETTE[k % 7], "alpha": 0.5 if many else 0.9}
+                marker = "o" if many else plotting.MARKERS[k % 7]
+                label = unit if i == 0 and not many else None
+                axis.plot(mine[unit], i, marker, markersize=5 if many else 7, label=label, **style)
+            axis.plot([mine.mean()] * 2, [i - 0.24, i + 0.24], color=plotting.INK, linewidth=2.2)
+            if many:
+                interval = t_interval(mine.to_numpy())
+                axis.plot([interval.low, interval.high], [i, i], color=plotting.INK, linewidth=1.8)
+        axis.set(yticks=range(len(self.methods)), yticklabels=self.methods, xlabel=NAMES.get(self.metric, self.metric))
+        axis.set_ylim(len(self.methods) - 0.45, -0.55)
+        axis.tick_params(axis="y", length=0)
+        axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
+        axis.set_axisbelow(True)
+        if (chance := CHANCE.get(self.metric)) is not None:
+            axis.axvline(chance, color=plotting.QUIET, linestyle=":", linewidth=1.4)
+            axis.annotate("chance", (chance, 1), (3, 2), xycoords=("data", "axes fraction"),
+                          textcoords="offset points", fontsize=9, color=plotting.QUIET)  # fmt: skip
+        if not many:
+            axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=3, fontsize=9.5, handletextpad=0.2)
+        what = f"a point a {self._units(1)}, bar: mean" + (", line: 95 % interval" if many else "")
+        text = f"{what} · {self.about.line(self._scores(self.frame)['seed'].nunique())}"
+        plt.close(figure)  # returned, so shown once
+        return plotting.footer(figure, text, self.about.credit)
+
+    def say(self) -> Markdown:
+        """A sentence a method in Markdown: the difference, its interval or the points, and whether it is noise."""
+        name = NAMES.get(self.metric, self.metric)
+        runs = self._scores(self.frame)
+        targets = list(dict.fromkeys(runs["domain"]))
+        where = f"at {targets[0]}" if len(targets) == 1 else f"over {len(targets)} {self._units(len(targets))}"
+        if len(self.methods) == 1:
+            scores = self.scores()["value"]
+            return Markdown(f"{self.methods[0]} reaches {_points(scores.to_numpy(), sign=False)} {name} {where}.")
+        table = self.scores().pivot(index="unit", columns="method", values="value")
+        sentences = []
+        for row in self.differences().itertuples():
+            d = (table[row.method] - table[self.methods[0]]).to_numpy()
+            text = f"**{row.method}** moves the {name} {where} by {row.value:+.3f}"
+            if np.isnan(row.low):
+                text += f" ({_points(d)}): {row.units} {self._units(row.units)}, too few for an interval"
+            else:
+                text += f" ({row.low:+.3f} to {row.high:+.3f}, {row.interval}"
+                text += f"; {_points(d)})" if 1 < row.units <= FEW else ")"
+                text += ": within noise" if row.low <= 0 <= row.high else ""
+                if row.low > 0 or row.high < 0:
+                    text += f", better on {row.better} of {row.units} {self._units(row.units)}"
+            sentences.append(text + ".")
+        if len(sentences) > 1:
+            sentences.append(f"These are {len(sentences)} comparisons with {self.methods[0]}, not corrected for it.")
+        return Markdown(" ".join(sentences))
+
+
+def _points(values: Sequence[float], sign: bool = True) -> str:
+    return ", ".join(f"{value:+.3f}" if sign else f"{value:.3f}" for value in values)
