@@ -1,22 +1,69 @@
 """The sweep behind the scoreboard: ``make sweep``. Killed or not, started again it runs what is missing.
 
-MEDGEN_MODE=full writes ``chapters/results/sweep_scoreboard.csv`` (hours on two cores, see the chapter).
+MEDGEN_MODE=full runs what the evidence store lacks of the protocol in ``chapters/evidence/README.md``, the primary family
+first: into ``_sweep/``, which git ignores, and at the end of each part into ``chapters/evidence/``. SWEEP=PART takes a
+part: "primary", "exploratory", the name of a problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps
+that ERM needs; SWEEP=pack runs nothing and packs what is there. DEVICE=cuda trains on a GPU.
 MEDGEN_MODE=fast, the default, writes ``_build/scoreboard_fast.csv``: few steps, two trials, one seed, four contenders.
 For a Dask cluster: ``python -m tools.sweep --dask scheduler-address``.
 """
 
 import argparse
+import os
 from contextlib import nullcontext
 from dataclasses import replace
 
 import joblib
+import pandas as pd
 
 from medgen_utils import setup
-from medgen_utils.benchmark import sweep
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
+from medgen_utils.benchmark import evidence, find_budget, sweep
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Problem
 from tools import ROOT
 
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")
+FIRST = ("breast hospitals", "mitosis", "breast ultrasound")
+WORK = ROOT / "_sweep"
+STORE = ROOT / evidence.STORE
+
+
+def parts(wanted: str) -> list[tuple[str, Problem]]:
+    """Group and problem of each part to run, in order. ValueError for a word that is neither."""
+    order = sorted(PROBLEMS, key=lambda problem: FIRST.index(problem.name) if problem.name in FIRST else len(FIRST))
+    found = [(group, problem) for group in ("primary", "exploratory") for problem in order]
+    for word in filter(None, wanted.split("/")):
+        found = [(group, problem) for group, problem in found if word in (group, problem.name)]
+        if not found:
+            raise ValueError(f"SWEEP={wanted!r}: use primary, exploratory, or one of {[p.name for p in PROBLEMS]}")
+    return found
+
+
+def run_part(group: str, problem: Problem, jobs: int | None, device: str | None) -> None:
+    """Run what is missing of a part, and pack it."""
+    contenders = [c for c in CONTENDERS if c.primary == (group == "primary")]
+    path = WORK / "runs.csv"
+    if not path.exists():
+        evidence.unpack(path)
+    print(f"{group}: {problem.name}, {problem.steps} steps", flush=True)
+    sweep(contenders, [problem], path, n_jobs=jobs, device=device, predictions=WORK / "predictions")
+    pack()
+
+
+def pack() -> None:
+    """Bring what is finished into the store."""
+    rows = evidence.pack(WORK / "runs.csv", STORE, WORK / "predictions")
+    print(f"{evidence.STORE}: {len(rows)} rows")
+
+
+def budgets(jobs: int | None, device: str | None) -> pd.DataFrame:
+    """The learning curves that the budgets come from, into the store."""
+    tables = []
+    for problem in dict.fromkeys(problem for _, problem in parts("primary")):
+        table = find_budget(CONTENDERS[0], problem, WORK / "budget.csv", n_jobs=jobs, device=device)
+        print(table.to_string(index=False), flush=True)
+        tables.append(table)
+        pd.concat(tables).to_csv(STORE / "budgets.csv", index=False, lineterminator="\n")
+    return pd.concat(tables)
 
 
 def main() -> None:
@@ -25,22 +72,26 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, help="runs side by side (default: one a core)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="fast mode: these contenders")
     options = parser.parse_args()
-    where = nullcontext()
+    where, device, wanted = nullcontext(), os.environ.get("DEVICE"), os.environ.get("SWEEP", "")
     if options.dask:
         from distributed import Client
 
         Client(options.dask)
         where = joblib.parallel_config("dask")
     with where:
-        if setup.mode() == "full":
-            path = ROOT / "chapters/results/sweep_scoreboard.csv"
-            results = sweep(CONTENDERS, PROBLEMS, path, n_jobs=options.jobs)
-        else:
+        if setup.mode() == "fast":
             path = ROOT / "_build/scoreboard_fast.csv"
             contenders = [contender for contender in CONTENDERS if contender.name in (options.only or FAST)]
             problems = [replace(problem, steps=40, seeds=1) for problem in PROBLEMS]
             results = sweep(contenders, problems, path, trials=2, n_jobs=options.jobs)
-    print(f"{path.relative_to(ROOT)}: {results.groupby(['problem', 'contender']).ngroups} rows of the scoreboard")
+            print(f"{path.relative_to(ROOT)}: {results.groupby(['problem', 'method']).ngroups} rows of the scoreboard")
+        elif wanted == "budget":
+            budgets(options.jobs, device)
+        elif wanted == "pack":
+            pack()
+        else:
+            for group, problem in parts(wanted):
+                run_part(group, problem, options.jobs, device)
 
 
 if __name__ == "__main__":

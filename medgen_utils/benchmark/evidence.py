@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
-from medgen_utils.benchmark.runs import provenance
+from medgen_utils.benchmark.runs import provenance, read_results
 from medgen_utils.benchmark.standings import chosen
 from medgen_utils.data.prepared import Source, obtain
 from medgen_utils.machine import with_one_thread
@@ -158,7 +158,7 @@ def _task_of(row: dict) -> Task:
 
 def predictions(problem: str, protocol: int) -> pd.DataFrame:
     """The stored predictions of featured runs as the tidy frame, so that intervals go over patients."""
-    file = np.load(path_of(f"predictions/{problem.replace(' ', '-')}-{protocol}.npz"))
+    file = np.load(path_of(_predictions_file(problem, protocol)))
     runs = json.loads(str(file["runs"]))
     frames = []
     for number, (method, left_out, trial, seed) in enumerate(runs):
@@ -173,37 +173,48 @@ def predictions(problem: str, protocol: int) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def pack_predictions(problem_name: str, tasks: Sequence[Task], work: Path, folder: Path) -> Path:
-    """Bring the log odds of runs, one npz a run in ``work``, into one file of the store with labels and patients."""
+def _pack_predictions(problem_name: str, picked: pd.DataFrame, work: Path, folder: Path) -> None:
+    """Bring the log odds of the picked runs, one npz a run in ``work``, into one file with labels and patients."""
     problem = next(p for p in PROBLEMS if p.name == problem_name)
+    tasks = [
+        Task(problem, next(c for c in CONTENDERS if c.name == row.method), (row.left_out,), row.trial, row.seed)
+        for row in picked.itertuples()
+    ]
+    tasks = [task for task in tasks if (work / task.file).exists()]
+    if not tasks:
+        return
     dataset = problem.load(0)
     names = np.array(dataset.domain_names)[dataset.domain.numpy()]
     numbers = dataset.index.tolist()
     group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(names, dataset.group, numbers, strict=True)]
     arrays = {"y": dataset.y.numpy().astype(np.int8), "domain": names, "group": np.array(group)}
-    runs = []
     for number, task in enumerate(tasks):
         with np.load(work / task.file) as one:
-            arrays[f"index_{number}"], arrays[f"log_odds_{number}"] = one["index"].astype(np.int16), one["log_odds"]
-        runs.append([task.contender.name, " + ".join(task.left_out), task.trial, task.seed])
-    path = folder / f"predictions/{problem_name.replace(' ', '-')}-{2}.npz"
+            arrays[f"index_{number}"], arrays[f"log_odds_{number}"] = one["index"], one["log_odds"]
+    runs = [[task.contender.name, task.left_out[0], int(task.trial), int(task.seed)] for task in tasks]
+    path = folder / _predictions_file(problem_name, PROTOCOL)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, runs=np.array(json.dumps(runs)), **arrays)
-    return path
+
+
+def _predictions_file(problem: str, protocol: int) -> str:
+    return f"predictions/{problem.replace(' ', '-')}-{protocol}.npz"
 
 
 # -------------------------------------------------------------------------------------------------- packing
 
 
-def pack(results: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
-    """Add finished runs (as `runs.sweep` writes them) to the store in ``folder``, and write its manifest.
+def pack(results: str | Path, folder: str | Path, predictions: Path | None = None) -> pd.DataFrame:
+    """Add the finished runs of a CSV (as `runs.sweep` writes it) to the store in ``folder``, and write its manifest.
 
-    A run that the store has already is replaced by the new one. The bytes depend on the rows alone. Returns all rows.
+    A run that the store has already is replaced by the new one. The bytes depend on the rows alone. ``predictions``: the
+    folder with the log odds of each run; those of the trials that training-domain validation picks are stored. Returns
+    all rows of the store.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / RUNS
-    rows = results.reindex(columns=COLUMNS)
+    new = rows = read_results(results).reindex(columns=COLUMNS)
     key = ["protocol", "backbone", "image_size", *KEY]
     if path.exists():
         before = load_rows(path)
@@ -214,11 +225,24 @@ def pack(results: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
     with gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as stream:
         stream.write(rows.to_csv(index=False, lineterminator="\n").encode())
     _replace(path, packed.getvalue())
-    write_manifest(folder, rows)
+    if predictions:
+        for problem, part in chosen(new).groupby("problem"):
+            _pack_predictions(problem, part, Path(predictions), folder)
+    _write_manifest(folder, rows)
     return rows
 
 
-def write_manifest(folder: Path, rows: pd.DataFrame) -> None:
+def unpack(path: str | Path) -> None:
+    """Start a CSV for `runs.sweep` with what the store has of the present protocol, so that nothing is run twice."""
+    rows = load_rows(path_of(RUNS))
+    rows = rows[rows["protocol"] == PROTOCOL]
+    if len(rows):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        rows = rows.assign(rows=rows.groupby(KEY)["n"].transform("size"))
+        rows.to_csv(path, index=False, lineterminator="\n")
+
+
+def _write_manifest(folder: Path, rows: pd.DataFrame) -> None:
     """``manifest.json``: the store's files with their SHA-256, and what each protocol holds."""
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".gz", ".npz", ".csv"))
     listed = {

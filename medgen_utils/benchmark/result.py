@@ -145,7 +145,7 @@ class Result:
         """One figure: a point a unit, the mean, the interval of more than `FEW` units, chance, and a footer."""
         scores, many = self.scores(), len(set(self.scores()["unit"])) > FEW
         units = list(dict.fromkeys(scores["unit"]))
-        figure, axis = plt.subplots(figsize=(5.8, 1.3 + 0.5 * len(self.methods)))
+        figure, axis = plt.subplots(figsize=(5.8, 1.3 + 0.5 * len(self.methods)), layout="constrained")
         for i, method in enumerate(self.methods):
             mine = scores[scores["method"] == method].set_index("unit")["value"]
             for k, unit in enumerate(units):
