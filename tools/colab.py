@@ -29,7 +29,6 @@ from tools import ROOT
 INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
 SETUP_SECONDS = 60
 CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
-SWEEP = "chapters/results/sweep_scoreboard.csv"
 ARCHIVED = ("pyproject.toml", "README.md", "medgen_utils/**/*.py", "medgen_utils/**/*.j2")
 
 
@@ -65,7 +64,7 @@ def data_folder(folder: Path, root: Path = ROOT) -> Path:
     path = folder / "data"
     path.mkdir()
     given = Path(os.environ["MEDGEN_DATA"]).resolve().iterdir() if os.environ.get("MEDGEN_DATA") else ()
-    for source in (*given, root / SWEEP):
+    for source in (*given, *_evidence(root)):
         (path / source.name).symlink_to(source)
     return path
 

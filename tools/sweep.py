@@ -1,7 +1,7 @@
 """The sweep behind the scoreboard: ``make sweep``. Killed or not, started again it runs what is missing.
 
-MEDGEN_MODE=full runs what the evidence store lacks of the protocol in ``chapters/evidence/README.md``, the primary family
-first: into ``_sweep/``, which git ignores, and at the end of each part into ``chapters/evidence/``. SWEEP=PART takes a
+MEDGEN_MODE=full runs what the evidence store lacks of the protocol in ``chapters/evidence/README.md``, the primary
+family first: into ``_sweep/``, which git ignores, and at the end of each part into the store. SWEEP=PART takes a
 part: "primary", "exploratory", the name of a problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps
 that ERM needs; SWEEP=pack runs nothing and packs what is there. DEVICE=cuda trains on a GPU.
 MEDGEN_MODE=fast, the default, writes ``_build/scoreboard_fast.csv``: few steps, two trials, one seed, four contenders.

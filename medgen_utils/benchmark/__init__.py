@@ -7,6 +7,6 @@ from medgen_utils.benchmark.runs import find_budget, provenance, read_results, s
 from medgen_utils.selection import RULES
 
 __all__ = [
-    "KEY", "RULES", "About", "Result", "Task", "compare", "find_budget", "provenance", "read_results", "run", "run_task",
-    "sweep",
+    "KEY", "RULES", "About", "Result", "Task", "compare", "find_budget", "provenance", "read_results", "run",
+    "run_task", "sweep",
 ]  # fmt: skip

@@ -35,8 +35,8 @@ def compare(
     """Train each method without each target, with each seed, and test it on the target: a `Result`.
 
     methods: names of `entries.CONTENDERS`, or contenders of your own, with their default settings; the first is the
-    baseline. target: a domain, several that are left out one after the other, or None for every domain in turn. ``unit``:
-    what a domain is in words, "hospital" only where each is one. The runs go side by side, one thread each.
+    baseline. target: a domain, several that are left out one after the other, or None for every domain in turn.
+    ``unit``: what a domain is in words, "hospital" only where each is one. The runs go side by side, one thread each.
     ValueError for an unknown method or domain.
     """
     crew = [_contender(method) for method in methods]

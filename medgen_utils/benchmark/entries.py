@@ -136,7 +136,10 @@ CONTENDERS = (
     Contender("CDANN", "alignment of features", feature_alignment.CDANN, _weight(1, 0.1, 3)),
     Contender("IRM", "alignment of risks", feature_alignment.IRM, _weight(100, 1, 1000)),
     Contender("V-REx", "alignment of risks", feature_alignment.VREx, _weight(10, 1, 100), primary=True),
-    Contender("group DRO", "alignment of risks", feature_alignment.GroupDRO, {"step_size": (0.01, 0.001, 0.1)}, primary=True),
+    Contender(
+        "group DRO", "alignment of risks", feature_alignment.GroupDRO,
+        {"step_size": (0.01, 0.001, 0.1)}, primary=True,
+    ),
     Contender("Fishr", "alignment of gradients", feature_alignment.Fishr, _weight(1000, 100, 10000), primary=True),
     Contender("Fish", "alignment of gradients", meta_learning.Fish, {"inner_learning_rate": (0.05, 0.005, 0.2)}),
     Contender(
@@ -168,25 +171,27 @@ def _clinic(name: str, hospitals: tuple[Hospital, ...], balanced: bool = True) -
     def load_clinic(seed: int) -> DomainDataset:
         return clinic.make_clinic(hospitals, n=500, seed=seed)
 
-    return Problem(name, load_clinic, (NEW_HOSPITAL,), ("hospital B",), steps=1000, seeds=20, balanced=balanced, real=False)
+    return Problem(
+        name, load_clinic, (NEW_HOSPITAL,), ("hospital B",), steps=1000, seeds=20, balanced=balanced, real=False
+    )
 
 
 @lru_cache(maxsize=2)
-def _published(name: str, size: int | None = None, view: str | None = None) -> DomainDataset:
+def published(name: str, size: int | None = None, view: str | None = None) -> DomainDataset:
     """A data set whose images do not depend on a seed, so it is read once a process."""
     return load(name, **{key: value for key, value in {"size": size, "view": view}.items() if value is not None})
 
 
 def _breast_hospitals(seed: int) -> DomainDataset:
-    return _published("breast-hospitals", 28, "lesion")
+    return published("breast-hospitals", 28, "lesion")
 
 
 def _breast_ultrasound(seed: int) -> DomainDataset:
-    return _published("breast-ultrasound")
+    return published("breast-ultrasound")
 
 
 def _mitosis(seed: int) -> DomainDataset:
-    return _published("mitosis")
+    return published("mitosis")
 
 
 # inner domains in pairs, so that one run without both serves each of the two as target

@@ -1,7 +1,7 @@
 """The evidence store: every number about real data in the book is a row of it, or computed from rows. All chapters.
 
-``chapters/evidence/`` holds ``runs.csv.gz``, ``predictions/*.npz`` and ``manifest.json``, which names each file with its
-SHA-256; its README says how each part was made. Outside the repository the files come from the book's release.
+``chapters/evidence/`` holds ``runs.csv.gz``, ``predictions/*.npz`` and ``manifest.json``, which names each file with
+its SHA-256; its README says how each part was made. Outside the repository the files come from the book's release.
 """
 
 from __future__ import annotations
@@ -86,7 +86,12 @@ def select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
 
 
 def result(
-    problem: str, methods: Sequence[str], rule: str = RULES[0], metric: str = "auroc", unit: str = "domain", **where: object
+    problem: str,
+    methods: Sequence[str],
+    rule: str = RULES[0],
+    metric: str = "auroc",
+    unit: str = "domain",
+    **where: object,
 ) -> Result:
     """Stored methods on a problem as a `Result`, the first the baseline, each with the trial that ``rule`` picks.
 
@@ -207,9 +212,9 @@ def _predictions_file(problem: str, protocol: int) -> str:
 def pack(results: str | Path, folder: str | Path, predictions: Path | None = None) -> pd.DataFrame:
     """Add the finished runs of a CSV (as `runs.sweep` writes it) to the store in ``folder``, and write its manifest.
 
-    A run that the store has already is replaced by the new one. The bytes depend on the rows alone. ``predictions``: the
-    folder with the log odds of each run; those of the trials that training-domain validation picks are stored. Returns
-    all rows of the store.
+    A run that the store has already is replaced by the new one. The bytes depend on the rows alone. ``predictions``:
+    the folder with the log odds of each run; those of the trials that training-domain validation picks are stored.
+    Returns all rows of the store.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

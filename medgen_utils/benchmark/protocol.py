@@ -150,7 +150,11 @@ class Task(NamedTuple):
 
 
 def run_contender(
-    contender: Contender, dataset: DomainDataset, target: str | Sequence[str], settings: dict[str, float], **options: Any
+    contender: Contender,
+    dataset: DomainDataset,
+    target: str | Sequence[str],
+    settings: dict[str, float],
+    **options: Any,
 ) -> pd.DataFrame:
     """`run` of a contender with the settings of one of its trials; ``options`` as `run` takes them."""
     strengths = {key: settings[key] for key in contender.strengths}

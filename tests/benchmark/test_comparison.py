@@ -1,0 +1,35 @@
+"""A comparison in one line trains what its arguments say, and nothing sees the target."""
+
+import pytest
+
+from medgen_utils import clinic
+from medgen_utils.benchmark import compare, run
+from medgen_utils.evaluation import auroc
+from medgen_utils.training import ERM
+from tests.benchmark.small import FEW, small_clinic
+
+OPTIONS = {"seeds": (0, 1), "steps": 3, "width": 4, "n_jobs": 1}
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return small_clinic(0)
+
+
+def test_a_comparison_is_the_runs_it_says(dataset):
+    result = compare(["ERM", FEW[2]], dataset, target=clinic.NEW_HOSPITAL, **OPTIONS)
+    frame = run(ERM, dataset, clinic.NEW_HOSPITAL, seed=1, steps=3, width=4).query("split == 'test'")
+    scores = result.scores().set_index(["method", "unit"])["value"]
+    assert scores["ERM", "seed 1"] == auroc(frame["y"].to_numpy(), frame[["prob_0", "prob_1"]].to_numpy())
+    assert set(result.frame["domain"]) == {clinic.NEW_HOSPITAL} and result.methods == ("ERM", "jitter")
+
+
+def test_without_a_target_every_domain_is_left_out_in_turn(dataset):
+    result = compare(["ERM"], dataset, **OPTIONS | {"seeds": (0,)})
+    assert set(result.frame["domain"]) == set(dataset.domain_names)
+    assert result.about.credit == (dataset.info,) and "3 steps" in result.about.line(1)
+
+
+def test_an_unknown_method_is_named(dataset):
+    with pytest.raises(ValueError, match="magic"):
+        compare(["ERM", "magic"], dataset, **OPTIONS)

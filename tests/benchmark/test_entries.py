@@ -1,0 +1,99 @@
+"""Who takes part: settings drawn alike for all, problems whose domains exist, images read once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medgen_utils import clinic
+from medgen_utils.benchmark import Task, entries, run_task
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, SHARED_SPACE, Contender
+from medgen_utils.training import build
+from tests.benchmark.small import SMALL, colour_clinic, small_clinic
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return small_clinic(0)
+
+
+@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.name)
+@pytest.mark.parametrize("trial", [0, 1])
+def test_every_contender_runs_with_its_defaults_and_with_drawn_settings(contender, trial):
+    problem = replace(SMALL, load=colour_clinic)
+    table = run_task(Task(problem, contender, (clinic.NEW_HOSPITAL,), trial, 0))
+    assert table["split"].tolist() == ["validation", "test"]
+    assert table[["auroc", "brier"]].stack().between(0, 1).all()
+
+
+def test_names_are_unique_and_erm_comes_first():
+    assert CONTENDERS[0] == Contender("ERM", "reference", primary=True)
+    assert len({contender.name for contender in CONTENDERS}) == len(CONTENDERS)
+    assert len({problem.name for problem in PROBLEMS}) == len(PROBLEMS)
+
+
+@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.name)
+def test_trials_are_drawn_within_the_space_and_repeat(contender):
+    spaces = {**SHARED_SPACE, **contender.space, **contender.strengths}
+    assert contender.settings(0) == {name: default for name, (default, _, _) in spaces.items()}
+    drawn = [contender.settings(trial) for trial in range(1, 30)]
+    assert drawn == [contender.settings(trial) for trial in range(1, 30)]
+    for name, (_, low, high) in spaces.items():
+        values = [settings[name] for settings in drawn]
+        assert low * 0.99 <= min(values) < max(values) <= high * 1.01
+        assert np.mean(np.log(values) < np.log(low * high) / 2) == pytest.approx(0.5, abs=0.35)
+
+
+def test_the_default_trial_of_a_contender_is_the_default_of_its_algorithm(dataset):
+    for contender in CONTENDERS:
+        if contender.space and not contender.pretrain:
+            model = build(contender.algorithm, dataset, seed=0, width=4)
+            for name in contender.space:
+                if hasattr(model, name):
+                    assert getattr(model, name) == contender.settings(0)[name], (contender.name, name)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+def test_each_target_has_an_inner_domain_that_is_another_one(problem):
+    assert len(problem.targets) == len(problem.inner)
+    assert all(target != inner for target, inner in zip(problem.targets, problem.inner, strict=True))
+    assert len(problem.left_out()) == len(set(problem.left_out())) >= len(problem.targets) + 1
+
+
+def test_a_pair_that_serves_both_of_its_domains_is_run_once():
+    problem = replace(SMALL, targets=("a", "b"), inner=("b", "a"))
+    assert problem.left_out() == [("a",), ("b",), ("a", "b")]
+
+
+def test_the_problems_name_domains_that_exist():
+    for problem in PROBLEMS:
+        if problem.real:
+            continue
+        names = problem.load(0).domain_names
+        assert {*problem.targets, *problem.inner} <= set(names)
+
+
+def test_all_contenders_search_the_same_learning_rates_and_weight_decays():
+    for trial in range(8):
+        pairs = {tuple(contender.settings(trial)[name] for name in SHARED_SPACE) for contender in CONTENDERS}
+        assert len(pairs) == 1
+    rates = [CONTENDERS[0].settings(trial)["learning_rate"] for trial in range(8)]
+    assert len(set(rates)) == 8 and max(rates) / min(rates) > 4
+
+
+def test_the_primary_family_gets_more_trials_on_images_of_patients_only():
+    primary, other = replace(CONTENDERS[0], primary=True), replace(CONTENDERS[0], primary=False)
+    real, drawn = replace(SMALL, real=True), replace(SMALL, real=False)
+    assert real.trials(primary) > real.trials(other) == drawn.trials(primary) == drawn.trials(other)
+    assert 12 <= sum(c.primary and c.family != "reference" for c in CONTENDERS) <= 14
+
+
+def test_published_images_are_read_once_whatever_the_seed(monkeypatch):
+    calls = []
+    monkeypatch.setattr(entries, "load", lambda name, **options: calls.append((name, options)) or object())
+    for problem in (problem for problem in PROBLEMS if problem.real):
+        entries.published.cache_clear()
+        calls.clear()
+        assert problem.load(0) is problem.load(1) is problem.load(7)
+        assert len(calls) == 1
+    entries.published.cache_clear()

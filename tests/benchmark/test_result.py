@@ -1,0 +1,133 @@
+"""What a result says is what its numbers allow: units counted as what they are, noise called noise."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from scipy import stats
+
+from medgen_utils.benchmark import About, Result
+from medgen_utils.benchmark.result import FEW
+
+ABOUT = About(2000, "python 3, torch 2", "a CPU", 12.3)
+
+
+def stored(differences, seeds=2, unit="domain", noise=0.0):
+    """ERM at .7 and a remedy that differs at each domain by what is given."""
+    rows = [
+        {"method": method, "domain": f"D{i}", "seed": seed, "auroc": 0.7 + (d if method == "remedy" else 0)}
+        for i, d in enumerate(differences)
+        for seed in range(seeds)
+        for method in ("ERM", "remedy")
+    ]
+    return Result(pd.DataFrame(rows), ("ERM", "remedy"), ABOUT, unit=unit)
+
+
+def images(shift=0.0, seeds=3, domains=("Rio",), n=200):
+    """Predictions of ERM and of a remedy that is better by ``shift``, on the same images."""
+    frames = []
+    for k, domain in enumerate(domains):
+        random = np.random.default_rng(k)
+        y = np.arange(n) % 2
+        ease = random.normal(size=n) + y
+        for seed in range(seeds):
+            for name, gain in (("ERM", 0.0), ("remedy", shift)):
+                score = ease + gain * y + 0.05 * random.normal(size=n)
+                p = 1 / (1 + np.exp(-score))
+                frames.append(pd.DataFrame({
+                    "run": f"{domain}/{name}/{seed}", "algorithm": name, "seed": seed, "protocol": domain,
+                    "split": "test", "domain": domain, "group": [f"{domain}/{i // 2}" for i in range(n)],
+                    "index": np.arange(n), "y": y, "pred": (p > 0.5).astype(int), "prob_0": 1 - p, "prob_1": p,
+                }))  # fmt: skip
+    return Result(pd.concat(frames, ignore_index=True), ("ERM", "remedy"), ABOUT)
+
+
+def test_more_than_a_few_units_give_students_interval_over_them():
+    d = np.array([0.01, 0.03, 0.02, 0.05, -0.01, 0.02, 0.03, 0.04])
+    row = stored(d).differences().iloc[0]
+    low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d))
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((d.mean(), low, high))
+    assert row["units"] == 8 and row["better"] == 7
+
+
+def test_seeds_are_repeats_and_no_further_units():
+    d = [0.01, 0.03, 0.02, 0.05, -0.01, 0.02, 0.03]
+    few, many = stored(d, seeds=1).differences(), stored(d, seeds=9).differences()
+    assert few["units"].tolist() == many["units"].tolist() == [7]
+    assert few["high"].to_numpy() == pytest.approx(many["high"].to_numpy())
+
+
+def test_a_few_stored_units_are_shown_and_get_no_interval():
+    result = stored([0.01, 0.02, -0.03, 0.04])
+    words = result.say().data
+    assert np.isnan(result.differences()["low"]).all() and "low" not in result.table().columns
+    assert "+0.010, +0.020, -0.030, +0.040" in words and "4 domains, too few for an interval" in words
+
+
+def test_six_units_are_few_and_seven_are_not():
+    assert "too few" in stored([0.01] * FEW).say().data
+    assert "too few" not in stored([0.01, 0.02] * 3 + [0.03]).say().data
+
+
+def test_noise_is_called_noise_and_an_effect_is_not():
+    noise = stored([0.05, -0.05, 0.04, -0.04, 0.03, -0.03, 0.01, -0.02]).say().data
+    effect = stored([0.05, 0.06, 0.04, 0.05, 0.05, 0.06, 0.04]).say().data
+    assert "within noise" in noise
+    assert "within noise" not in effect and "better on 7 of 7 domains" in effect
+
+
+def test_images_of_one_domain_give_an_interval_over_patients_and_seeds():
+    nothing, gain = images(0.0).say().data, images(2.0).say().data
+    assert "at Rio" in nothing and "over patients and seeds" in nothing and "within noise" in nothing
+    assert "within noise" not in gain and "better on 3 of 3 seeds" in gain
+
+
+def test_the_interval_over_patients_is_wider_with_seeds_that_differ():
+    one, three = (images(0.5, seeds=n).differences().iloc[0] for n in (1, 3))
+    assert one["interval"] == "over patients, one seed" and three["interval"] == "over patients and seeds"
+    assert one["low"] < one["value"] < one["high"]
+
+
+def test_domains_are_called_hospitals_only_where_one_says_so():
+    assert "hospital" not in stored([0.01] * 4).say().data
+    assert "4 hospitals" in stored([0.01] * 4, unit="hospital").say().data
+    assert "hospital" not in images().say().data
+
+
+def test_lower_is_better_for_the_brier_score():
+    result = stored([-0.01] * 7)
+    lower = Result(result.frame.rename(columns={"auroc": "brier"}), result.methods, ABOUT, "brier")
+    assert lower.differences()["better"].tolist() == [7] and "Brier score" in lower.say().data
+
+
+def test_several_comparisons_are_said_to_be_several():
+    frame = pd.concat(
+        [stored([0.01] * 4).frame, stored([0.02] * 4).frame.query("method == 'remedy'").assign(method="b")]
+    )
+    words = Result(frame, ("ERM", "remedy", "b"), ABOUT).say().data
+    assert "2 comparisons" in words
+
+
+@pytest.mark.parametrize(
+    "result", [stored([0.01, 0.02, -0.01]), stored([0.01] * 9), images()], ids=["few", "many", "one"]
+)
+def test_the_figure_shows_a_point_a_unit_chance_and_how_it_was_made(result):
+    figure = result.plot()
+    (axis,) = figure.axes
+    units = result.scores()["unit"].nunique()
+    points = [line for line in axis.lines if line.get_marker() in "os^DvPX"]
+    assert len(points) == 2 * units
+    assert any(text.get_text() == "chance" for text in axis.texts)
+    assert "2,000 steps" in figure.get_supxlabel() and "torch 2" in figure.get_supxlabel()
+    assert not plt.get_fignums(), "shown twice in a notebook"
+
+
+def test_a_method_without_scores_is_named():
+    with pytest.raises(ValueError, match="nobody"):
+        Result(stored([0.1]).frame, ("ERM", "nobody"), ABOUT)
+
+
+def test_the_in_domain_score_stands_beside_the_targets():
+    result = stored([0.01, 0.02])
+    inside = result.frame.assign(auroc=0.9, domain="all sources")
+    assert (Result(result.frame, result.methods, ABOUT, inside=inside).table()["in domain"] == 0.9).all()
