@@ -243,6 +243,7 @@ def _to_device(batch: Batch, augment: Augmentation | None, generator: torch.Gene
 def _score(algorithm: Algorithm, dataset: DomainDataset, step: int) -> list[dict]:
     """AUROC and cross-entropy of each domain of ``dataset``, as rows of the history."""
     probabilities = predict_probabilities(algorithm, dataset.x)
+    probabilities = np.nan_to_num(probabilities, nan=1 / probabilities.shape[1])  # one that diverged is guessing
     rows = []
     for number in dataset.domain.unique().tolist():
         inside = (dataset.domain == number).numpy()

@@ -6,7 +6,7 @@ and is not written. The run fails where a cell fails, where the set-up cell take
 but the two packages has changed in the environment.
 
 The set-up cell fetches the package by the tag of this version. So that a change can be tried before it is published,
-an archive of this checkout stands in for it, and its file of the sweep for the one that the package would download;
+an archive of this checkout stands in for it, and its evidence store for the one that the package would download;
 ``--published`` leaves both addresses as they are.
 """
 
@@ -25,6 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from tools import ROOT
+from tools.address import wanted
 
 INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
 SETUP_SECONDS = 60
@@ -60,12 +61,16 @@ def archive(folder: Path, root: Path = ROOT) -> Path:
 
 
 def data_folder(folder: Path, root: Path = ROOT) -> Path:
-    """MEDGEN_DATA as it is, if it is set, and in it the sweep's file, which an installed package downloads: links."""
+    """MEDGEN_DATA as it is, if it is set, and in it the evidence store, which an installed package downloads: links."""
     path = folder / "data"
     path.mkdir()
     given = Path(os.environ["MEDGEN_DATA"]).resolve().iterdir() if os.environ.get("MEDGEN_DATA") else ()
-    for source in (*given, *_evidence(root)):
-        (path / source.name).symlink_to(source)
+    store, version = root / "chapters/evidence", wanted(root).version
+    stored = [source for source in store.rglob("*") if source.is_file()]
+    names = {source: source.name for source in given}
+    names |= {s: f"evidence-{version}-{'-'.join(s.relative_to(store).parts)}" for s in stored}
+    for source, name in names.items():
+        (path / name).symlink_to(source)
     return path
 
 

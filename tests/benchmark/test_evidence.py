@@ -126,7 +126,7 @@ def test_stored_predictions_give_the_stored_scores(store):
     at = ["algorithm", "domain", "seed"]
     scores = metrics_by(frame, at, n_resamples=2).set_index(at)["value"]
     for row in result.frame.to_dict("records"):
-        assert scores[row["method"], row["domain"], row["seed"]] == pytest.approx(row["auroc"], abs=2e-3)
+        assert scores[row["method"], row["domain"], row["seed"]] == pytest.approx(row["auroc"], abs=5e-3)
     assert frame["prob_0"].add(frame["prob_1"]).to_numpy() == pytest.approx(np.ones(len(frame)))
 
 

@@ -2,8 +2,8 @@
 
 A row of such a file is one printed number, or one number with its interval, and its address: the id of the cell, which
 output of the cell (``table 1``, ``text 1``), row and column. In a sentence the row is the sentence with its numbers
-replaced by ``…``, and the column counts them. Nothing is run. Sweeps write files of their own (``sweep_*.csv``)
-into the same folder.
+replaced by ``…``, and the column counts them. Nothing is run. Sweeps write into the
+evidence store, not here.
 """
 
 import csv
