@@ -43,7 +43,7 @@ def lines(path: Path) -> int:
 
 
 def test_the_guide_has_a_table_of_floors():
-    assert len(FLOORS) == 9 and FLOORS[0][0] == "provenance" and FLOORS[-1] == ["__main__"]
+    assert len(FLOORS) >= 8 and "machine" in FLOORS[0] and FLOORS[-1] == ["__main__"]
 
 
 def test_rooms_use_only_what_lies_below_them():
