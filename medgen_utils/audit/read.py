@@ -11,7 +11,7 @@ import pandas as pd
 from medgen_utils.audit.reading import notices as notice
 from medgen_utils.audit.reading.columns import class_columns, classes, counted, label_words, probabilities, refuse_first
 from medgen_utils.audit.reading.pairing import check_repeats, check_runs, check_same_images
-from medgen_utils.tables import BadTable, did_you_mean, one_spelling, read_table, require, tidy
+from medgen_utils.tables import BadTable, did_you_mean, one_spelling, read_table, require, tidy, unknown_words
 
 
 def read_predictions(
@@ -143,7 +143,7 @@ def _spelled(
         notices += told if column in (domain, model, run) else [text for text in told if "capitals" not in text]
     if group:
         units = table[[group, identity]].drop_duplicates()[group] if identity else table[group]
-        for word, n in notice.unknown_words(units):
+        for word, n in unknown_words(units):
             if word not in unknown:
                 raise BadTable(
                     f"column {group!r}: {word!r} is in {n} rows: is it one patient? If it means that nobody knows, "

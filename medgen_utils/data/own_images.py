@@ -2,84 +2,184 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.pictures import read_picture
+from medgen_utils.provenance import COLUMNS, provenance
+from medgen_utils.tables import as_argument, did_you_mean, one_spelling, read_table, require, unknown_words
 
-_GREY = ("1", "L", "LA")
-_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a channel: how to scale them is your choice
+NEEDED = ("file", "label", "domain")
 
 
 def from_folder(
     images: str | Path,
-    labels_csv: str | Path,
+    labels_csv: str | Path | pd.DataFrame,
     *,
     size: int | None = None,
     class_names: Sequence[str] | None = None,
+    background: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
 ) -> DomainDataset:
     """Your own images with a table of ``file,label,domain`` and, if you have it, ``group`` (patient or slide).
 
-    ``file`` is the path of an image below the folder ``images``; the other columns are read as text. Grey images give
-    x (N, 1, H, W), a single colour image among them x (N, 3, H, W). All images have one size, or ``size`` resizes them
-    to size x size px (sides stretched, Lanczos). ``class_names`` gives the classes their order (class 1 is the positive
-    class of a binary task); by default labels are sorted, as numbers where all are whole numbers.
+    ``file`` is the path of an image below the folder ``images``; the other columns are read as text. The table is a
+    CSV, xlsx or parquet file (see `tables.read_table`; ``separator`` and ``encoding`` where they are not found by
+    themselves), or a data frame; columns called as `provenance.COLUMNS` (hospital, scanner ...) fill that table. Grey
+    images give x (N, 1, H, W), a single colour image among them x (N, 3, H, W). All images have one size, or ``size``
+    resizes them to size x size px (sides stretched, Lanczos). ``class_names`` gives the classes their order (class 1 is
+    the positive class of a binary task); by default labels are sorted, as numbers where all are whole numbers.
+    ``background``, "black" or "white", is what transparent images lie on.
     FileNotFoundError where the folder, the table or an image is missing; ValueError for a missing column or value, a
     file listed twice, a label that is no class, a domain with one class only (no metric is defined there), a file that
-    is no 8-bit image, and images of different sizes. Chapter: generalization_gap.
+    is no still 8-bit image (see `pictures.read_picture`), and images of different sizes. Warns of names that differ in
+    blanks only (read as one), of a patient in two domains and of one called unknown. Chapter: generalization_gap.
     """
-    folder, table_path = Path(images), Path(labels_csv)
+    folder = Path(images)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder: give the folder that holds your images")
-    table = _table(table_path)
+    where, table = _table(labels_csv, separator, encoding)
     names = tuple(class_names) if class_names is not None else _sorted(table["label"])
     unknown = sorted(set(table["label"]) - set(names))
     if unknown:
-        raise ValueError(f"{table_path}: the labels {unknown} are none of class_names={names}")
+        hint = did_you_mean(unknown[0], names) or "add them, or correct the labels"
+        raise ValueError(f"{where}: the labels {unknown} are none of class_names={names}: {hint}")
     for domain, labels in table.groupby("domain")["label"]:
         if labels.nunique() < 2:
             raise ValueError(
-                f"{table_path}: domain {domain!r} has the one class {labels.iloc[0]!r}, so no metric is defined there: "
+                f"{where}: domain {domain!r} has the one class {labels.iloc[0]!r}, so no metric is defined there: "
                 "add images of another class, merge the domain with another, or leave it out"
             )
-    missing = [file for file in table["file"] if not (folder / file).is_file()]
-    if missing:
-        raise FileNotFoundError(f"{len(missing)} images of {table_path} are not in {folder}, the first: {missing[:3]}")
+    _warn_of_patients(table, where)
     domain_names = tuple(dict.fromkeys(table["domain"]))
     return DomainDataset(
-        _read(folder, list(table["file"]), size),
+        _read(_files(folder, table["file"], where), size, background),
         torch.tensor([names.index(label) for label in table["label"]]),
         torch.tensor([domain_names.index(domain) for domain in table["domain"]]),
         table["group"].to_numpy(str),
         names,
         domain_names,
-        DatasetInfo(folder.name, f"Images of {folder.name}", str(table_path), "yours to state", "yours to state"),
+        DatasetInfo(folder.name, f"Images of {folder.name}", where, "yours to state", "yours to state"),
         file=table["file"].to_numpy(str),
+        domains=_provenance(table),
     )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file: give a CSV with the columns file, label and domain")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    lacking = [column for column in ("file", "label", "domain") if column not in table]
-    if lacking:
-        raise ValueError(f"{path} lacks the columns {lacking}; it has {list(table.columns)}: add or rename them")
-    if table.empty:
-        raise ValueError(f"{path} lists no image: add a row for each of them")
-    for column in ("file", "label", "domain"):
-        empty = np.flatnonzero(table[column].str.strip() == "")
-        if len(empty):
-            raise ValueError(f"{path}: no {column} in line(s) {(empty[:5] + 2).tolist()}: fill them in or drop them")
-    twice = table["file"][table["file"].duplicated()]
-    if len(twice):
-        raise ValueError(f"{path} lists {twice.iloc[0]!r} twice: keep one row for each image")
-    return table if "group" in table else table.assign(group="")
+def _table(source: str | Path | pd.DataFrame, separator: str | None, encoding: str | None) -> tuple[str, pd.DataFrame]:
+    """What the table is called, and its columns as text in one spelling; the index is the row in the file."""
+    if isinstance(source, pd.DataFrame):
+        where, table = (
+            "the table",
+            source.astype(object).where(source.notna(), "").astype(str).set_axis(range(1, len(source) + 1)),
+        )
+        if table.empty:
+            raise ValueError(f"{where} lists no image: add a row for each of them")
+    else:
+        where = str(source)
+        if not Path(source).is_file():
+            raise FileNotFoundError(f"{where} is not a file: give a CSV with the columns file, label and domain")
+        table = read_table(source, separator=separator, encoding=encoding, ask=as_argument)
+    for column in NEEDED:
+        require(where, table, column, as_argument)
+    if "group" not in table:
+        table = table.assign(group="")
+    for column in (*NEEDED, "group"):
+        empty = table.index[table[column].str.strip() == ""]
+        if len(empty) and column != "group":
+            rows = ", ".join(map(str, empty[:5]))
+            raise ValueError(
+                f"{where}: no {column} in row(s) {rows} (the header not counted): fill them in or drop them"
+            )
+        if column != "file":
+            table[column], told = one_spelling(table[column], f"{where}, column {column!r}")
+            for notice in told:
+                warnings.warn(notice, stacklevel=3)
+    return where, table
+
+
+def _files(folder: Path, names: pd.Series, where: str) -> list[Path]:
+    """The path of each image, all of them there, below the folder and listed once."""
+    paths = [_below(folder, name, where) for name in names]
+    lost = [(row, name) for (row, name), path in zip(names.items(), paths, strict=True) if not os.path.lexists(path)]
+    if lost:
+        row, name = lost[0]
+        more = f"{len(lost)} images" if len(lost) > 1 else "1 image"
+        raise FileNotFoundError(
+            f"{where}: {more} not in {folder}, the first in row {row}: {name!r}: {_near(folder, name, len(lost))}"
+        )
+    first: dict[Path, int] = {}
+    for (row, name), path in zip(names.items(), paths, strict=True):
+        if path in first:
+            raise ValueError(f"{where} lists {name!r} twice, in rows {first[path]} and {row}: keep one row an image")
+        first[path] = row
+    return paths
+
+
+def _below(folder: Path, name: str, where: str) -> Path:
+    """The path of a name in the folder; backslashes of Windows divide folders where no file has them in its name."""
+    plain = name if "\\" not in name or (folder / name).exists() else name.replace("\\", "/")
+    path = PurePosixPath(plain)
+    if path.is_absolute() or plain[1:3] == ":/" or ".." in path.parts:
+        raise ValueError(
+            f"{where}: {name!r} leads out of {folder}: write the path below that folder, such as {path.name!r}"
+        )
+    found = folder / path
+    return found if found.exists() or not (folder / plain.strip()).exists() else folder / plain.strip()
+
+
+def _near(folder: Path, name: str, lost: int) -> str:
+    """What the file may be called instead: with an extension, in other capitals, in another folder."""
+    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    wanted = PurePosixPath(name.replace("\\", "/"))
+    same = [file for file in there if file.casefold() == wanted.as_posix().casefold()]
+    same += [file for file in there if PurePosixPath(file).with_suffix("").as_posix() == wanted.as_posix()]
+    same += [file for file in there if PurePosixPath(file).stem == wanted.stem]
+    same += [file for file in there if PurePosixPath(file).stem.casefold() == wanted.stem.casefold()]
+    if not same:
+        return did_you_mean(name, there) or f"the folder holds {there[:3] or 'no file'}: correct the column file"
+    hint = f"did you mean {same[0]!r}?"
+    if not wanted.suffix and lost > 1:
+        ending = PurePosixPath(same[0]).suffix
+        hint += f" The column lacks the extension: table['file'] += {ending!r}, and pass the table"
+    return hint
+
+
+def _provenance(table: pd.DataFrame) -> pd.DataFrame:
+    """What the table says of each domain in columns called as those of `provenance`, where it says one thing."""
+    rows = {}
+    for name, images in table.groupby("domain", sort=False):
+        said = {column: images[column].str.strip().unique() for column in COLUMNS if column in images}
+        rows[name] = {column: values[0] for column, values in said.items() if len(values) == 1}
+    return provenance(rows)
+
+
+def _warn_of_patients(table: pd.DataFrame, where: str) -> None:
+    known = table[table["group"] != ""]
+    pairs = known.drop_duplicates(["group", "domain"])
+    several = pairs[pairs["group"].duplicated(keep=False)]
+    if len(several):
+        name = several["group"].iloc[0]
+        domains = " and ".join(map(repr, several.loc[several["group"] == name, "domain"].iloc[:3]))
+        warnings.warn(
+            f"{where}: {several['group'].nunique()} patient(s) have images in several domains (the first: {name!r}, in "
+            f"{domains}), so leaving a domain out leaves them in training: merge the domains, drop them, or, where "
+            "each domain numbers its own patients, put its name before the number",
+            stacklevel=3,
+        )
+    for name, n in unknown_words(known["group"]):
+        warnings.warn(
+            f"{where}: {name!r} is the patient of {n} images: is it one? If nobody knows, leave the cell empty",
+            stacklevel=3,
+        )
 
 
 def _sorted(labels: pd.Series) -> tuple[str, ...]:
@@ -87,25 +187,16 @@ def _sorted(labels: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(distinct, key=int if all(label.isdecimal() for label in distinct) else str))
 
 
-def _read(folder: Path, files: list[str], size: int | None) -> torch.Tensor:
+def _read(paths: list[Path], size: int | None, background: str | None) -> torch.Tensor:
     """float32 (N, C, H, W) in [0, 1]."""
     pictures = []
-    for file in files:
-        try:
-            with Image.open(folder / file) as opened:
-                picture = ImageOps.exif_transpose(opened)
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(
-                f"{folder / file} cannot be read as an image ({error}): convert it or leave it out"
-            ) from error
-        if picture.mode in _DEEP:
-            raise ValueError(f"{folder / file} has more than 8 bits a channel ({picture.mode}): convert it to 8 bits")
+    for path in paths:
+        picture = read_picture(path, background)
         if size is None and pictures and picture.size != pictures[0].size:
             raise ValueError(
-                f"{folder / file} has {picture.size} px, {folder / files[0]} has {pictures[0].size}: "
+                f"{path} has {picture.size} px, {paths[0]} has {pictures[0].size}: "
                 "give size=28 (for example) to resize all images to one square"
             )
-        picture = picture.convert("L" if picture.mode in _GREY else "RGB")
         pictures.append(picture if size is None else picture.resize((size, size), Image.LANCZOS))
     mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
     x = torch.from_numpy(np.stack([np.asarray(picture.convert(mode)) for picture in pictures]))

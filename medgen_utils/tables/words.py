@@ -11,6 +11,9 @@ import pandas as pd
 
 # Controls, marks that turn the direction of writing, and blanks without width: a name looks the same without them.
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+# What stands in a column of patients where nobody knows the patient.
+UNKNOWN = {"unknown", "unk", "na", "n/a", "nan", "none", "null", "missing", "unspecified", "anonymous", "anonymized"}
+UNKNOWN |= {"anonymised", "-", "--", "?", ".", "0", "-1", "99", "999", "9999"}
 
 Ask = Callable[[str, str], str]
 
@@ -84,3 +87,11 @@ def _apart(words: Sequence[str]) -> str:
     if len({unicodedata.normalize("NFC", text) for text in texts}) < len(texts):
         texts = [ascii(word) for word in words[:4]]  # é in one or two characters looks the same
     return " and ".join(texts)
+
+
+def unknown_words(units: pd.Series) -> list[tuple[str, int]]:
+    """Names of patients that may mean that nobody knows them, with their rows, where they stand in several."""
+    counts = units.value_counts(sort=False)
+    rows = [(str(word), int(n)) for word, n in counts.items() if n > 1 and str(word).casefold() in UNKNOWN]
+    usual = counts.median()
+    return [(word, n) for word, n in rows if not word.lstrip("-").isdecimal() or n > max(5, 5 * usual)]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -66,11 +67,11 @@ def test_groups_are_optional(folder):
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
-        ("label", "diagnosis", ValueError, r"lacks the columns \['label'\]; it has \['file', 'diagnosis'"),
-        ("1.png,yes", "1.png,", ValueError, r"no label in line\(s\) \[3\]"),
-        ("1.png,yes,hospital A", "1.png,yes,", ValueError, r"no domain in line\(s\) \[3\]"),
-        ("b/7.png", "b/9.png", FileNotFoundError, r"1 images of .*labels.csv are not in .*\['b/9.png'\]"),
-        ("1.png", "0.png", ValueError, "lists '0.png' twice"),
+        ("label", "diagnosis", ValueError, r"column 'label' is missing; the file has \['file', 'diagnosis'"),
+        ("1.png,yes", "1.png,", ValueError, r"no label in row.s. 2 "),
+        ("1.png,yes,hospital A", "1.png,yes,", ValueError, r"no domain in row.s. 2 "),
+        ("b/7.png", "b/9.png", FileNotFoundError, r"labels.csv: 1 image not in .* in row 8: 'b/9.png': did you mean"),
+        ("1.png", "0.png", ValueError, "lists '0.png' twice, in rows 1 and 2"),
         ("yes,hospital B", "no,hospital B", ValueError, "domain 'hospital B' has the one class 'no'"),
     ],
 )
@@ -119,5 +120,146 @@ def test_a_missing_folder_table_or_row_is_named(folder):
     with pytest.raises(FileNotFoundError, match="is not a file"):
         data.from_folder(folder / "images", folder / "nothing.csv")
     (folder / "labels.csv").write_text("file,label,domain\n")
-    with pytest.raises(ValueError, match="lists no image"):
+    with pytest.raises(ValueError, match="a header and no rows"):
         read(folder)
+
+
+def message(folder: Path, **options) -> str:
+    with pytest.raises((ValueError, FileNotFoundError)) as error:
+        read(folder, **options)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("1.PNG", "'1.PNG': did you mean '1.png'?"),
+        ("1", "'1': did you mean '1.png'?"),
+        ("1.jpg", "did you mean '1.png'?"),
+        ("7.png", "did you mean 'b/7.png'?"),
+        ("c/1.png", "did you mean '1.png'?"),
+        ("x", "the folder holds ["),
+    ],
+)
+def test_the_file_that_may_be_meant_is_named(folder, name, words):
+    edit(folder, "\n1.png", f"\n{name}")
+    found = message(folder)
+    assert words in found and "in row 2" in found
+
+
+def test_a_column_without_extensions_has_a_remedy_that_works(folder):
+    edit(folder, ".png", "")
+    assert "table['file'] += '.png'" in message(folder)
+    table = pd.read_csv(folder / "labels.csv")
+    table["file"] += ".png"
+    assert len(data.from_folder(folder / "images", table)) == 8
+
+
+@pytest.mark.parametrize("name", ["/etc/1.png", "../1.png", "C:\\images\\1.png", "b/../../1.png"])
+def test_paths_that_leave_the_folder_are_refused(folder, name):
+    edit(folder, "\n1.png", f"\n{name}")
+    assert "write the path below that folder, such as '1.png'" in message(folder)
+
+
+def test_backslashes_of_windows_divide_folders(folder):
+    edit(folder, "b/", "b\\")
+    assert len(read(folder)) == 8
+    edit(folder, "b\\5.png", "b/4.png")
+    assert "twice, in rows 5 and 6" in message(folder)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(folder):
+    edit(folder, "\n1.png", "\nb")
+    assert "is a folder: name the image in it" in message(folder)
+
+
+@pytest.mark.parametrize("column", ["yes", "hospital A", "p0"])
+def test_blanks_and_codings_are_one_name_and_told(folder, column):
+    edit(
+        folder,
+        "1.png,yes,hospital A,p0".replace(column, column),
+        "1.png,yes,hospital A,p0".replace(column, f"{column} "),
+    )
+    with pytest.warns(UserWarning, match=f"'{column}' and '{column} '|'{column} ' and '{column}'"):
+        dataset = read(folder)
+    assert dataset.class_names == ("no", "yes") and len(dataset.domain_names) == 2
+    assert dataset.group[0] == dataset.group[1]
+
+
+def test_a_patient_in_two_domains_is_told(folder):
+    edit(folder, "p3", "p0")
+    with pytest.warns(UserWarning, match=r"'p0', in 'hospital A' and 'hospital B'\), so leaving a domain out leaves"):
+        read(folder)
+
+
+def test_an_unknown_patient_is_asked_about(folder):
+    edit(folder, "p1", "unknown")
+    with pytest.warns(UserWarning, match="'unknown' is the patient of 2 images: is it one?"):
+        read(folder)
+
+
+def test_a_sound_folder_has_nothing_to_tell(folder, recwarn):
+    read(folder)
+    assert list(recwarn) == []
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8"), ("\t", "utf-16"), (",", "utf-8-sig")])
+def test_tables_are_read_as_the_audit_reads_them(folder, separator, encoding):
+    text = (folder / "labels.csv").read_text().replace("hospital A", "K\u00f6ln").replace(",", separator)
+    (folder / "labels.csv").write_bytes(text.encode(encoding))
+    assert read(folder).domain_names == ("K\u00f6ln", "hospital B")
+
+
+def test_what_the_table_says_of_a_hospital_is_kept(folder):
+    table = pd.read_csv(folder / "labels.csv")
+    table["country"], table["scanner"] = "DE", list("aaaabbcc")
+    domains = data.from_folder(folder / "images", table).domains
+    assert domains["country"].tolist() == ["DE", "DE"]
+    assert domains["scanner"].tolist() == ["a", ""]
+
+
+def test_an_encoding_that_is_not_said_is_asked_for(folder):
+    text = (folder / "labels.csv").read_text().replace("hospital A", "K\u00f6ln")
+    (folder / "labels.csv").write_bytes(text.encode("latin-1"))
+    found = message(folder)
+    assert "row 1 " in found and "column 'domain'" in found and "encoding='latin-1'" in found
+    assert read(folder, encoding="latin-1").domain_names == ("K\u00f6ln", "hospital B")
+
+
+# --- the cases of the review ------------------------------------------------------------------------------------------
+
+CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / "images"
+
+
+def case(name: str, **options) -> DomainDataset:
+    if not CASES.is_dir():
+        pytest.skip(f"the cases of the review are not on this machine: {CASES}")
+    return data.from_folder(CASES / name / "img", CASES / name / "labels.csv", **({"size": 28} | options))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rgb16", r"0\.png has more than 8 bits"),
+        ("multitiff", r"0\.tif holds 5 frames"),
+        ("la", "background='black' or 'white'"),
+        ("latin1", "row 1 .*column 'domain': byte 0xf6.*encoding='latin-1'"),
+        ("case", r"did you mean '0\.png'\?"),
+    ],
+)
+def test_cases_that_are_named(name, words):
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        case(name)
+
+
+def test_cases_that_are_told():
+    with pytest.warns(UserWarning, match="'malignant ' and 'malignant' differ only in blanks"):
+        assert case("trail_label").class_names == ("benign", "malignant")
+    with pytest.warns(UserWarning, match="2 patient.s. have images in several domains"):
+        assert len(case("leak")) == 8
+
+
+def test_cases_once_their_remedy_is_followed():
+    assert case("latin1", encoding="latin-1").domain_names == ("K\u00f6ln", "B")
+    white, black = (case("la", background=name).x[0].mean() for name in ("white", "black"))
+    assert white > black

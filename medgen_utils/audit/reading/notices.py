@@ -8,17 +8,6 @@ import pandas as pd
 from medgen_utils.evaluation import auroc
 from medgen_utils.tables import data_columns, shown
 
-UNKNOWN = {"unknown", "unk", "na", "n/a", "nan", "none", "null", "missing", "unspecified", "anonymous", "anonymized"}
-UNKNOWN |= {"anonymised", "-", "--", "?", ".", "0", "-1", "99", "999", "9999"}
-
-
-def unknown_words(units: pd.Series) -> list[tuple[str, int]]:
-    """Names of patients that may mean that nobody knows them, with their rows, where they stand in several."""
-    counts = units.value_counts(sort=False)
-    rows = [(str(word), int(n)) for word, n in counts.items() if n > 1 and str(word).casefold() in UNKNOWN]
-    usual = counts.median()
-    return [(word, n) for word, n in rows if not word.lstrip("-").isdecimal() or n > max(5, 5 * usual)]
-
 
 def repeated_rows(table: pd.DataFrame, used: list[str]) -> list[str]:
     """Rows that are equal to an earlier one in every column."""
