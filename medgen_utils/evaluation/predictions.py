@@ -36,6 +36,13 @@ def predictions_frame(
     hospitals never collide; ``run`` is "protocol/name/seed".
     """
     prob = predict_probabilities(algorithm, dataset.x, batch_size)
+    return frame_of(prob, dataset, name=name, seed=seed, protocol=protocol, split=split)
+
+
+def frame_of(
+    prob: np.ndarray, dataset: DomainDataset, *, name: str, seed: int, protocol: str, split: str = "test"
+) -> pd.DataFrame:
+    """`predictions_frame` of class probabilities (N, k) that are computed already, in the order of the data set."""
     index = dataset.index.numpy()
     domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
     group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]

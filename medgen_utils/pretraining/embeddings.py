@@ -18,6 +18,7 @@ import torch
 from torch.nn import functional as F
 
 from medgen_utils.evaluation.metrics import auroc
+from medgen_utils.evaluation.probes import linear_probe
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MOST = 5_000  # images that a probe learns from
 QUERIES = 3_000  # images whose neighbours are looked up, among all: the index is then sure to about .01
 FOLDS = 5
+STRENGTH = 0.01  # of the penalty's inverse: embeddings have more numbers than there are patients
 
 
 class Embeddings(NamedTuple):
@@ -244,14 +246,8 @@ def confounded_training(
     return frame.groupby(["pair", "strength"], as_index=False, sort=False).mean()
 
 
-def _probe(z: np.ndarray, y: np.ndarray, strength: float = 0.01) -> Pipeline:
-    """Standardised, then logistic regression with a strong penalty: embeddings have more numbers than patients."""
-    from sklearn.linear_model import LogisticRegression  # a second, so only where it is needed
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    classifier = LogisticRegression(C=strength, class_weight="balanced", max_iter=300)
-    return make_pipeline(StandardScaler(), classifier).fit(z, y)
+def _probe(z: np.ndarray, y: np.ndarray) -> Pipeline:
+    return linear_probe(z, y, STRENGTH, balanced=True)
 
 
 def _held_out(data: Embeddings, y: np.ndarray, seed: int) -> np.ndarray:
