@@ -18,7 +18,7 @@ from tools import ROOT
 from tools.teach.exercises import PASSES
 
 FOLDER = ROOT / "_build" / "teach"
-CELL_TIMEOUT = 1800  # seconds, as in tools/execute.py: the machine may be busy
+CELL_TIMEOUT = 1800  # seconds, as in `tools.execute`: the machine may be busy
 
 
 def verdict(cell: nbformat.NotebookNode) -> str:
