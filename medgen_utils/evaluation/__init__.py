@@ -1,5 +1,6 @@
 """From predictions to claims: metrics, intervals, comparisons by domain. Chapter: evaluation_protocols."""
 
+from medgen_utils.evaluation.bootstrap import bootstrap_draws, bootstrap_interval
 from medgen_utils.evaluation.by_domain import (
     generalization_gap,
     metrics_by,
@@ -10,8 +11,6 @@ from medgen_utils.evaluation.cells import Cell, Cells, cells_by_domain
 from medgen_utils.evaluation.intervals import (
     Interval,
     SignFlip,
-    bootstrap_draws,
-    bootstrap_interval,
     holm,
     sign_flip_test,
     t_interval,
