@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from medgen_utils.evaluation.cells import Cells, Resampled, cells_by_domain
+from medgen_utils.evaluation.cells import Cell, Cells, Resampled, cells_by_domain
 from medgen_utils.evaluation.estimates import Estimate
 from medgen_utils.evaluation.intervals import Interval, t_interval
 from medgen_utils.evaluation.metrics import HIGHEST, LOWER_IS_BETTER, METRICS, Metric
@@ -108,15 +108,18 @@ def generalization_gap_of(cells: Cells, reference: str, level: float = 0.95, met
     sign = -1 if name in LOWER_IS_BETTER else 1
     rows = []
     for key, domains in cells.groups.items():
-        if reference not in domains:
-            raise ValueError(f"no reference domain {reference!r}: choose from {sorted(domains)}")
-        home = domains[reference].estimates[i]
-        for domain, cell in domains.items():
-            if domain != reference:
-                pair = (home, cell.estimates[i])
-                gap = pair[0].minus(pair[1]) if sign == 1 else pair[1].minus(pair[0])
-                rows.append([*key, domain, name, gap.value, cell.n, *gap.interval(level)[1:]])
+        for domain, gap in gaps(domains, reference, i, sign).items():
+            rows.append([*key, domain, name, gap.value, domains[domain].n, *gap.interval(level)[1:]])
     return pd.DataFrame(rows, columns=[*cells.by, "domain", *COLUMNS])
+
+
+def gaps(domains: dict[str, Cell], reference: str, i: int = 0, sign: int = 1) -> dict[str, Resampled | Estimate]:
+    """Metric ``i`` of the reference minus that of each other domain; the other way round with sign -1."""
+    if reference not in domains:
+        raise ValueError(f"no reference domain {reference!r}: choose from {sorted(domains)}")
+    home = domains[reference].estimates[i]
+    others = {domain: cell.estimates[i] for domain, cell in domains.items() if domain != reference}
+    return {d: home.minus(other) if sign == 1 else other.minus(home) for d, other in others.items()}
 
 
 def paired_difference(
@@ -149,11 +152,15 @@ def paired_difference_of(
     i, name = _position(a, metric)
     rows = []
     for key, domains in a.groups.items():
-        pairs = [(cell.estimates[i], b.groups[key][domain].estimates[i]) for domain, cell in domains.items()]
-        interval = _interval([first.minus(second) for first, second in pairs], level, units)
+        interval = _interval(list(differences(domains, b.groups[key], i).values()), level, units)
         n = sum(cell.n for cell in domains.values())
         rows.append([*key, name, interval.value, n, interval.low, interval.high])
     return pd.DataFrame(rows, columns=[*a.by, *COLUMNS])
+
+
+def differences(a: dict[str, Cell], b: dict[str, Cell], i: int = 0) -> dict[str, Resampled | Estimate]:
+    """Metric ``i`` of the cells ``a`` minus that of ``b``, for each domain, on the same patients."""
+    return {domain: cell.estimates[i].minus(b[domain].estimates[i]) for domain, cell in a.items()}
 
 
 def check_same_images(frame: pd.DataFrame, a: str, b: str) -> None:

@@ -88,10 +88,7 @@ def cells_by_domain(
     names = tuple(metric if isinstance(metric, str) else metric.__name__ for metric in metrics)
     groups: dict[tuple, dict[str, Cell]] = {}
     for key, domain, rows in _groups(frame, by):
-        if rows.duplicated(["run", "index"]).any():
-            twice = rows.loc[rows.duplicated(["run", "index"]), ["run", "index"]].iloc[0].to_list()
-            raise ValueError(f"in {domain!r} run {twice[0]!r} has image {twice[1]} twice: give each run its own name")
-        runs = _runs(rows)
+        runs = runs_of(rows, domain)
         if method == "delong":
             estimates = _estimates(names, runs, domain)
         else:
@@ -101,18 +98,27 @@ def cells_by_domain(
     return Cells(tuple(by), names, groups)
 
 
-def _runs(rows: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Labels, probabilities and patients (numbers from 0, the same in every run) of each run."""
+def runs_of(rows: pd.DataFrame, domain: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Labels, probabilities (n, k) and patients (numbers from 0, the same in every run) of each run of one domain."""
+    if rows.duplicated(["run", "index"]).any():
+        twice = rows.loc[rows.duplicated(["run", "index"]), ["run", "index"]].iloc[0].to_list()
+        raise ValueError(f"in {domain!r} run {twice[0]!r} has image {twice[1]} twice: give each run its own name")
     codes, _ = pd.factorize(rows["group"], sort=True)
     masks = [(rows["run"] == run).to_numpy() for run in rows["run"].unique()]
     return [(rows["y"].to_numpy()[inside], probabilities(rows[inside]), codes[inside]) for inside in masks]
 
 
 def _estimates(names: Sequence[str], runs: list, domain: str) -> list[Estimate]:
+    y, prob, units = one_test(runs, domain)
+    return [estimate(name, y, prob, units, domain) for name in names]
+
+
+def one_test(runs: list, domain: str) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Labels and patients that all runs of `runs_of` share, and the probabilities of each; ValueError otherwise."""
     y, _, units = runs[0]
     if any(len(run[0]) != len(y) or (run[0] != y).any() or (run[2] != units).any() for run in runs):
         raise ValueError(f"runs in {domain!r} were not tested on the same images in one order: sort them by index")
-    return [estimate(name, y, [prob for _, prob, _ in runs], units, domain) for name in names]
+    return y, [prob for _, prob, _ in runs], units
 
 
 def _resampled(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from medgen_utils.evaluation.estimates import NOT_DEFINED, PATIENTS_OF_PRIOR, Estimate, Part, scale_of
-from medgen_utils.evaluation.metrics import predicted_class
+from medgen_utils.evaluation.metrics import average_precision, predicted_class
 
 
 class Clustered(NamedTuple):
@@ -91,7 +91,7 @@ def error_estimate(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray,
     """Mean predicted probability of class 1 minus its share, in [-1, 1]: above 0 the model expects too many."""
     p = np.mean([_of_class_1(run) for run in prob], axis=0)
     x = (y == 1).astype(float)
-    part = _mean_part(x, x - p - np.mean(x - p), units)
+    part = _mean_part(x, x - p - np.mean(x - p), units, chance=float((p * (1 - p)).sum()) / len(p) ** 2)
     return Estimate((part,), (-1.0,), (key,), float(p.mean()))
 
 
@@ -123,10 +123,24 @@ def _brier(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray, key: ob
     return Estimate(half.parts, (2.0,), half.keys)
 
 
+def _average_precision(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray, key: object) -> Estimate:
+    """As a share of the patients with the class: score ends of the size Boyd, Eng & Page 2013 take."""
+    binary = np.ndim(prob[0]) == 1 or np.shape(prob[0])[1] == 2
+    parts = []
+    for k in [1] if binary else np.unique(y):
+        if 0 < (y == k).sum() < len(y):
+            scores = [_of_class_1(p) if binary else p[:, k] for p in prob]
+            value = float(np.mean([average_precision((y == k).astype(int), score) for score in scores]))
+            counts = np.bincount(units[y == k], minlength=units.max() + 1).astype(float)
+            parts.append(Part(value, (counts.sum() ** 2 / float(counts @ counts),), 1.0, counts / counts.sum()))
+    return Estimate(tuple(parts), (1 / len(parts),) * len(parts), (key,) * len(parts)) if parts else NOT_DEFINED
+
+
 ESTIMATES: dict[str, Callable[..., Estimate]] = {
     "auroc": auroc_estimate,
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
+    "average_precision": _average_precision,
     "brier": _brier,
 }
 
@@ -156,11 +170,16 @@ def _auroc_part(positive: np.ndarray, scores: Sequence[np.ndarray], units: np.nd
     return Part(value, tuple(sizes), scale_of(value, influence, few, sizes, images, float(seen)), influence)
 
 
-def _mean_part(x: np.ndarray, residual: np.ndarray, units: np.ndarray, prior: float = PATIENTS_OF_PRIOR) -> Part:
-    """Mean of x (n,) in [0, 1] whose spread is that of the residuals (n,), summed over the images of a patient."""
+def _mean_part(
+    x: np.ndarray, residual: np.ndarray, units: np.ndarray, prior: float = PATIENTS_OF_PRIOR, chance: float = 0.0
+) -> Part:
+    """Mean of x (n,) in [0, 1] whose spread is that of the residuals (n,), summed over the images of a patient.
+
+    chance: a variance that it has at least, however alike the residuals came out.
+    """
     influence, counts = np.bincount(units, residual) / len(x), np.bincount(units)
     k = int((counts > 0).sum())
-    seen = float(influence @ influence) * (k / (k - 1) if k > 1 else 1.0)
+    seen = max(float(influence @ influence) * (k / (k - 1) if k > 1 else 1.0), chance)
     sizes, images = (len(x) ** 2 / float(counts @ counts),), (float(len(x)),)
     value = float(x.mean())
     exact = np.array_equal(x, x.astype(bool)) and np.allclose(residual, x - value)  # a share: binomial at least

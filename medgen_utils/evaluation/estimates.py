@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from medgen_utils.evaluation.intervals import Interval, percentiles
 
-CONFIDENCE = np.linspace(0, 8, 129)  # standard normal quantiles at which an interval is worked out
+CONFIDENCE = np.linspace(0, 8, 97)  # standard normal quantiles at which an interval is worked out
 PATIENTS_OF_PRIOR = 8  # the spread that the data show weighs as much as the one assumed at this many patients more
 
 
@@ -45,9 +45,16 @@ class Part:
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends at each `CONFIDENCE`: the t with (t - value)^2 = q^2 scale variance(t)."""
         q = -stdtrit(max(sum(self.sizes) - len(self.sizes), 1.0), ndtr(-CONFIDENCE))
+        if len(self.sizes) == 1:  # Wilson's formula
+            w = q**2 * self.scale / self.sizes[0]
+            centre, half = (
+                (self.value + w / 2) / (1 + w),
+                np.sqrt(w * self.value * (1 - self.value) + w**2 / 4) / (1 + w),
+            )
+            return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
         inner = np.full((2, len(q)), self.value)
         outer = np.stack([np.zeros(len(q)), np.ones(len(q))])
-        for _ in range(40):
+        for _ in range(32):
             middle = (inner + outer) / 2
             inside = (middle - self.value) ** 2 <= q**2 * self.scale * variance(middle, self.sizes)
             inner, outer = np.where(inside, middle, inner), np.where(inside, outer, middle)
@@ -192,6 +199,8 @@ NOT_DEFINED = Estimate((), (), (), np.nan)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, same_sign: bool) -> float:
+    n = max(len(a), len(b))
+    a, b = (np.pad(x, (0, n - len(x))) for x in (a, b))  # later patients hold no image of this part
     size = np.sqrt((a @ a) * (b @ b))
     units = np.count_nonzero((a != 0) | (b != 0))
     weight = units / (units + PATIENTS_OF_PRIOR) if size > 0 else 0.0

@@ -115,6 +115,25 @@ def sensitivity_at_specificity(
     return _answer(result, weights, "sensitivity_at_specificity")
 
 
+def average_precision(y: Array, score: Array, weights: Array | None = None) -> float | Array:
+    """Area under the precision-recall curve: mean precision at the positives, in [0, 1]; its chance is the prevalence.
+
+    score (n,) of class 1, or (n, k): the mean over classes, each against the rest. Tied scores count as one threshold,
+    as in scikit-learn's ``average_precision_score``.
+    """
+    y, score, rows = _checked(y, score, weights)
+    pairs = [(y == 1, score)] if score.ndim == 1 else [(y == k, score[:, k]) for k in range(score.shape[1])]
+    return _answer(np.mean([_precision(*pair, rows) for pair in pairs], axis=0), weights, "average_precision")
+
+
+def _precision(positive: Array, score: Array, rows: Array) -> Array:
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
+    found, flagged = (np.cumsum(w, axis=1)[:, ends] for w in (rows[:, order] * positive[order], rows[:, order]))
+    share = np.divide(found, flagged, out=np.zeros(found.shape), where=flagged > 0)
+    return _ratio((np.diff(found, axis=1, prepend=0) * share).sum(1), found[:, -1].astype(float))
+
+
 def brier(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
     """Mean squared distance of the probabilities from the outcome: (p - y)^2 for two classes, in [0, 1];
     summed over the k classes for more, in [0, 2]. Proper: it falls when probabilities get nearer the truth."""
@@ -191,6 +210,7 @@ METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "f1": f1,
+    "average_precision": average_precision,
     "brier": brier,
     "calibration_error": calibration_error,
     "sensitivity_at_specificity": sensitivity_at_specificity,
