@@ -57,7 +57,11 @@ def describe(frame: pd.DataFrame, classes: Sequence[str], minimum: int, named: b
         y, group = images["y"].to_numpy(), images["group"]
         patients = [int(group[y == c].nunique()) for c in range(k)]
         total = int(group.nunique())
-        known = named if named is not None else total < len(images) or not group.astype(str).str.contains(UNKNOWN_PATIENT).all()
+        known = (
+            named
+            if named is not None
+            else total < len(images) or not group.astype(str).str.contains(UNKNOWN_PATIENT).all()
+        )
         row = {"domain": domain, "images": len(images), "patients": total, "known": bool(known)}
         row |= {"counts": np.bincount(y, minlength=k).tolist(), "patients_by_class": patients}
         row["note"] = too_few(patients, classes, minimum, "patients" if known else "images")
