@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.domains import Batch, DomainDataset
+from medgen_utils.averaging import log_mean_probability
+from medgen_utils.domains import Batch, DomainDataset, joined
 from medgen_utils.training import ERM
 
 
@@ -174,8 +175,8 @@ class SoftLabels(ERM):
         self.register_buffer("table", torch.as_tensor(table, dtype=torch.float32))
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        logits = self.predict(torch.cat([batch.x for batch in batches]))
-        loss = soft_cross_entropy(logits, self.table[torch.cat([batch.y for batch in batches])])
+        x, row, _ = joined(batches)
+        loss = soft_cross_entropy(self.predict(x), self.table[row])
         return loss, {"loss": loss.item()}
 
 
@@ -197,8 +198,8 @@ class ForwardCorrection(ERM):
         self.register_buffer("transition", matrix)
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        logits = self.predict(torch.cat([batch.x for batch in batches]))
-        loss = forward_correction(logits, torch.cat([batch.y for batch in batches]), self.transition)
+        x, y, _ = joined(batches)
+        loss = forward_correction(self.predict(x), y, self.transition)
         return loss, {"loss": loss.item()}
 
 
@@ -217,8 +218,8 @@ class GeneralizedCrossEntropy(ERM):
         self.q = q
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        logits = self.predict(torch.cat([batch.x for batch in batches]))
-        loss = generalized_cross_entropy(logits, torch.cat([batch.y for batch in batches]), self.q)
+        x, y, _ = joined(batches)
+        loss = generalized_cross_entropy(self.predict(x), y, self.q)
         return loss, {"loss": loss.item()}
 
 
@@ -250,7 +251,7 @@ class CoTeaching(ERM):
                 module.reset_parameters()
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x, y = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("x", "y"))
+        x, y, _ = joined(batches)
         first = F.cross_entropy(self.classifier(self.featurizer(x)), y, reduction="none")
         second = F.cross_entropy(self.peer(x), y, reduction="none")
         forgotten = self.forget_rate * min(1.0, self.progress / self.warm_up if self.warm_up else 1.0)
@@ -260,5 +261,4 @@ class CoTeaching(ERM):
 
     def predict(self, x: Tensor) -> Tensor:
         """Images (n, C, H, W) -> logarithms of the two networks' mean probabilities (n, k)."""
-        both = torch.stack([self.classifier(self.featurizer(x)), self.peer(x)]).log_softmax(dim=2)
-        return both.logsumexp(dim=0) - np.log(2)
+        return log_mean_probability(torch.stack([self.classifier(self.featurizer(x)), self.peer(x)]))

@@ -40,6 +40,11 @@ class Batch(NamedTuple):
     domain: Tensor
 
 
+def joined(batches: Sequence[Batch]) -> Batch:
+    """The batches of one step, one a domain, as a single batch in their order."""
+    return Batch(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
+
+
 class Algorithm(Protocol):
     """What `training.fit` trains and everything else predicts with: these two methods are all it needs.
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional as F
 
-from medgen_utils.domains import Batch
+from medgen_utils.domains import Batch, joined
 from medgen_utils.training import ERM
 
 Params = dict[str, Tensor]
@@ -124,7 +124,7 @@ class _LookAhead(ERM):
         network = nn.Sequential(self.featurizer, self.classifier)
         if any(True for _ in network.buffers()):
             with torch.no_grad():
-                network(_images(batches))
+                network(joined(batches).x)
         self.zero_grad()
         for name, parameter in network.named_parameters():
             parameter.grad = gradients[name]
@@ -170,8 +170,8 @@ class MLDG(_LookAhead):
         train, test = ([batches[i] for i in side] for side in self.virtual_domains(len(batches)))
         params, predict = self._network()
         value, gradients = meta_gradient(
-            lambda params, train: _cross_entropy(predict(params, _images(train)), train),
-            params, train, test,
+            lambda params, train: F.cross_entropy(predict(params, train.x), train.y),
+            params, joined(train), test,
             test_loss=lambda params, test: self.test_loss(lambda x: predict(params, x), train, test),
             inner_learning_rate=self.inner_learning_rate, beta=self.beta, first_order=self.first_order,
         )  # fmt: skip
@@ -180,7 +180,8 @@ class MLDG(_LookAhead):
 
     def test_loss(self, predict: Callable[[Tensor], Tensor], train: Sequence[Batch], test: Sequence[Batch]) -> Tensor:
         """G: what the looked-ahead network, images -> logits, should be good at. Here: the mean cross-entropy."""
-        return _cross_entropy(predict(_images(test)), test)
+        x, y, _ = joined(test)
+        return F.cross_entropy(predict(x), y)
 
 
 class MASF(MLDG):
@@ -195,7 +196,7 @@ class MASF(MLDG):
 
     def test_loss(self, predict: Callable[[Tensor], Tensor], train: Sequence[Batch], test: Sequence[Batch]) -> Tensor:
         batches = [*train, *test]
-        parts = predict(_images(batches)).split([len(batch.y) for batch in batches])
+        parts = predict(joined(batches).x).split([len(batch.y) for batch in batches])
         pairs = [(i, j) for i in range(len(train)) for j in range(len(train), len(batches))]
         distances = [
             global_class_alignment(parts[i], batches[i].y, parts[j], batches[j].y, self.temperature) for i, j in pairs
@@ -226,11 +227,3 @@ class Fish(_LookAhead):
             mean_value += value.item() / len(batches)
         self._step(mean_gradients, batches)
         return {"loss": mean_value}
-
-
-def _images(batches: Sequence[Batch]) -> Tensor:
-    return torch.cat([batch.x for batch in batches])
-
-
-def _cross_entropy(logits: Tensor, batches: Sequence[Batch]) -> Tensor:
-    return F.cross_entropy(logits, torch.cat([batch.y for batch in batches]))

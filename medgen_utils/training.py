@@ -10,7 +10,7 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medgen_utils.backbones import SmallCNN
-from medgen_utils.domains import Algorithm, Batch, DomainDataset
+from medgen_utils.domains import Algorithm, Batch, DomainDataset, joined
 from medgen_utils.evaluation import auroc, predict_probabilities
 from medgen_utils.machine import device_of, in_batches, progress_bar, training_device
 from medgen_utils.machine import map_runs as map_runs  # taught here
@@ -80,8 +80,8 @@ class ERM(nn.Module):
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
         """The loss of one step (a scalar) and what to log of it: the one method most algorithms override."""
-        logits = self.predict(torch.cat([batch.x for batch in batches]))
-        loss = F.cross_entropy(logits, torch.cat([batch.y for batch in batches]))
+        x, y, _ = joined(batches)
+        loss = F.cross_entropy(self.predict(x), y)
         return loss, {"loss": loss.item()}
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
@@ -191,6 +191,7 @@ def fit(
     evaluate_every: int = 0,
     seed: int = 0,
     device: str | torch.device | None = None,
+    precision: Literal["fp32", "bf16"] = "fp32",
     progress: bool = False,
 ) -> Fit:
     """Train for a fixed number of steps on one batch a domain; the test domain is no argument, so it is never seen.
@@ -200,12 +201,16 @@ def fit(
     the training domains, are scored (AUROC and loss for each domain) and a module's weights are kept at those steps.
     ``device`` is the GPU where there is one, unless you say otherwise; afterwards a module is back where it was.
     (What is no module stays where it is, and unless you say otherwise its batches are on the CPU.)
+    ``precision`` "bf16" computes products and convolutions of a step in bfloat16 (torch's autocast; weights, losses and
+    scores stay float32): for processors and GPUs that have the instructions.
     The algorithm is trained in place and left in evaluation mode. ValueError where there is nothing to train on.
     """
     if steps < 1 or len(train) == 0:
         raise ValueError(f"steps={steps}, {len(train)} images: training needs at least one of each")
     if evaluate_every and validation is None:
         raise ValueError(f"evaluate_every={evaluate_every} needs validation images: pass validation=")
+    if precision not in ("fp32", "bf16"):
+        raise ValueError(f"precision={precision!r}: choose 'fp32' or 'bf16'")
     generator = torch.Generator().manual_seed(seed)
     module = algorithm if isinstance(algorithm, nn.Module) else None
     if module is not None:
@@ -221,7 +226,9 @@ def fit(
         torch.manual_seed(seed)  # for what draws inside a network, as dropout does
         for step in range(1, steps + 1):
             now = [_to_device(batch, augment, generator, device or "cpu") for batch in next(batches)]
-            for metric, value in algorithm.update(now).items():
+            with _autocast(precision, device or "cpu"):
+                log = algorithm.update(now)
+            for metric, value in log.items():
                 rows.append({"step": step, "split": "training", "domain": "all", "metric": metric, "value": value})
             bar.update()
             if evaluate_every and (step % evaluate_every == 0 or step == steps):
@@ -232,6 +239,12 @@ def fit(
     if module is not None:
         module.to(home).eval()
     return Fit(pd.DataFrame(rows), checkpoints, seconds)
+
+
+def _autocast(precision: str, device: str | torch.device) -> torch.autocast:
+    """bfloat16 inside, or nothing; without its cache, since a step may use a weight before and after changing it."""
+    bf16 = precision == "bf16"
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
 
 def _to_device(batch: Batch, augment: Augmentation | None, generator: torch.Generator, device) -> Batch:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from medgen_utils import training
 from medgen_utils.data import Batch, DatasetInfo, DomainDataset
-from medgen_utils.training import ERM, SmallCNN, build, draw_batches, fit
+from medgen_utils.training import ERM, build, draw_batches, fit
 
 INFO = DatasetInfo("toy", "Toy", "drawn in the test", "none", "none")
 
@@ -34,19 +34,6 @@ def batches_of(dataset: DomainDataset, size: int) -> list[Batch]:
 
 def weights_of(module: nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in module.parameters()])
-
-
-def test_small_cnn_has_about_100_k_weights_and_the_features_it_promises():
-    network = SmallCNN(3)
-    assert sum(p.numel() for p in network.parameters()) == pytest.approx(100_000, rel=0.1)
-    assert network(torch.rand(2, 3, 28, 28)).shape == (2, network.n_features)
-
-
-def test_normalize_acts_before_the_network():
-    torch.manual_seed(0)
-    network = SmallCNN(1, 4, normalize=lambda x: torch.zeros_like(x)).eval()
-    a, b = network(torch.rand(2, 1, 12, 12))
-    assert torch.equal(a, b)
 
 
 def test_erm_objective_is_the_cross_entropy_of_all_images():
@@ -179,25 +166,13 @@ def test_features_of_a_trained_model_separate_the_classes():
     assert LogisticRegression(max_iter=500).fit(z, dataset.y).score(z, dataset.y) > 0.95
 
 
-def _run(seed: int) -> torch.Tensor:
-    dataset = toy()
-    model = build(ERM, dataset, seed=seed, width=4)
-    fit(model, dataset, steps=2, seed=seed)
-    return weights_of(model)
-
-
-def test_map_runs_gives_the_same_numbers_side_by_side_and_one_by_one():
-    tasks = [(0,), (1,)]
-    for a, b in zip(training.map_runs(_run, tasks, n_jobs=1), training.map_runs(_run, tasks, n_jobs=2), strict=True):
-        assert torch.equal(a, b)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"steps": 0}, "steps=0"),
         ({"steps": 2, "batch_size": 3}, "batch_size=3"),
         ({"steps": 2, "evaluate_every": 1}, "validation"),
+        ({"steps": 2, "precision": "fp16"}, "fp16"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
@@ -275,3 +250,16 @@ def test_a_copy_of_a_trained_algorithm_trains_on_by_itself():
     assert torch.equal(weights_of(model), before)
     fit(model, dataset, steps=3)
     assert torch.equal(weights_of(model), weights_of(other))
+
+
+def test_bf16_changes_the_arithmetic_and_hardly_the_scores():
+    dataset = toy(n=200)
+    scores = {}
+    for precision in ("fp32", "bf16"):
+        model = build(ERM, dataset, seed=0, width=4)
+        fitted = fit(model, dataset, steps=30, validation=dataset, evaluate_every=30, precision=precision)
+        assert all(p.dtype == torch.float32 for p in model.parameters())
+        scores[precision] = fitted.history.query("split == 'validation' and metric == 'auroc'")["value"].to_numpy()
+        scores[precision, "weights"] = weights_of(model)
+    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.02)
+    assert not torch.equal(scores["bf16", "weights"], scores["fp32", "weights"])

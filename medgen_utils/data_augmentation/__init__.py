@@ -1,17 +1,7 @@
 """Augmentation: train on variety that the training hospitals do not show. Chapter: data_augmentation."""
 
-from medgen_utils.data_augmentation.intensity import (
-    AugMix,
-    RandConv,
-    augmix,
-    augmix_jsd,
-    colour_jitter,
-    compose,
-    intensity_jitter,
-    random_convolution,
-    standardize_per_image,
-    to_grey,
-)
+from medgen_utils.data_augmentation.colour import colour_jitter, to_grey
+from medgen_utils.data_augmentation.intensity import compose, intensity_jitter, standardize_per_image
 from medgen_utils.data_augmentation.mixing import (
     AmplitudeMix,
     MixStyle,
@@ -25,6 +15,7 @@ from medgen_utils.data_augmentation.mixing import (
     partners,
 )
 from medgen_utils.data_augmentation.stain import combine_stains, macenko, separate_stains, stain_jitter, stain_normalize
+from medgen_utils.data_augmentation.texture import AugMix, RandConv, augmix, augmix_jsd, random_convolution
 
 __all__ = [
     "AmplitudeMix", "AugMix", "MixStyle", "Mixup", "RandConv", "StyleMixing", "amplitude_jitter", "augmix",

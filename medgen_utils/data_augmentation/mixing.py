@@ -13,7 +13,7 @@ from scipy.special import betaincinv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.domains import Batch
+from medgen_utils.domains import Batch, joined
 from medgen_utils.training import ERM, SmallCNN
 
 
@@ -141,7 +141,7 @@ class Mixup(ERM):
         self.alpha, self.across = alpha, across
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x, y, domain = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        x, y, domain = joined(batches)
         partner = partners(domain, torch.default_generator, self.across)
         lam = draw_beta(self.alpha, len(x), torch.default_generator)
         logits = self.predict(mixup(x, partner, lam))
@@ -166,7 +166,7 @@ class AmplitudeMix(ERM):
         self.strength, self.window = strength, window
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x = torch.cat([batch.x for batch in batches])
+        x, y, _ = joined(batches)
         logits = self.predict(amplitude_jitter(x, torch.default_generator, self.strength, self.window))
-        loss = F.cross_entropy(logits, torch.cat([batch.y for batch in batches]))
+        loss = F.cross_entropy(logits, y)
         return loss, {"loss": loss.item()}

@@ -12,16 +12,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from medgen_utils.data_augmentation.colour import require_colour
+
 HED = torch.tensor([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 """Optical density of haematoxylin, eosin and DAB (rows) in red, green, blue (Ruifrok & Johnston 2001)."""
 _DARKEST = 1e-6  # intensity below which a pixel counts as this dark
 _WHITE = 240 / 255  # Macenko's white of an empty slide
-
-
-def require_colour(x: Tensor, function: str) -> None:
-    """ValueError unless x is (N, 3, H, W): a grey image has neither hue nor stain."""
-    if x.ndim != 4 or x.shape[1] != 3:
-        raise ValueError(f"{function} got images of shape {tuple(x.shape)}: it needs colour, (N, 3, H, W)")
 
 
 def separate_stains(x: Tensor) -> Tensor:
@@ -94,16 +90,16 @@ def _find_stains(density: Tensor) -> Stains:
     across, along = (plane.mT @ density).unbind(1)
     angle = torch.atan2(along, across)
     hidden = torch.where(tissue, 0.0, -torch.inf).to(density)
-    angle = _percentile_99(torch.stack([hidden - angle, hidden + angle], 1), count)
+    angle = percentile_99(torch.stack([hidden - angle, hidden + angle], 1), count)
     angle = angle * torch.tensor([-1, 1]).to(density)  # the 1st and the 99th percentile
     colours = plane @ torch.stack([angle.cos(), angle.sin()], 1)
     swap = (colours[:, 0, 0] < colours[:, 0, 1])[:, None, None]  # haematoxylin absorbs more red
     colours = torch.where(swap, colours.flip(2), colours)
     amounts = torch.linalg.pinv(colours) @ density
-    return Stains(colours, _percentile_99(amounts, torch.full_like(count, amounts.shape[2])), count >= 20)
+    return Stains(colours, percentile_99(amounts, torch.full_like(count, amounts.shape[2])), count >= 20)
 
 
-def _percentile_99(values: Tensor, count: Tensor) -> Tensor:
+def percentile_99(values: Tensor, count: Tensor) -> Tensor:
     """Of (N, k, pixels) in each image the ``count`` (N,) highest values: their 99th percentile (nearest rank), (N, k).
 
     From the top of the list, since a full sort takes several times as long. 0 for an image without a value.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.domains import Batch
+from medgen_utils.domains import Batch, joined
 from medgen_utils.feature_alignment.penalties import (
     Distance,
     class_conditional,
@@ -23,8 +23,6 @@ from medgen_utils.feature_alignment.penalties import (
     vrex_penalty,
 )
 from medgen_utils.training import ERM
-
-# ----------------------------------------------------------------------------------------------------- algorithms
 
 
 class AlignedERM(ERM):
@@ -65,12 +63,12 @@ class AlignedERM(ERM):
         raise NotImplementedError(f"{type(self).__name__} must say what the domains should agree on")
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        y = [batch.y for batch in batches]
-        sizes = [len(labels) for labels in y]
-        z = self.features(torch.cat([batch.x for batch in batches]))
+        x, y, _ = joined(batches)
+        sizes = [len(batch.y) for batch in batches]
+        z = self.features(x)
         logits = self.classifier(z)
-        loss = F.cross_entropy(logits, torch.cat(y))
-        added = self.alignment(z.split(sizes), logits.split(sizes), y)
+        loss = F.cross_entropy(logits, y)
+        added = self.alignment(z.split(sizes), logits.split(sizes), y.split(sizes))
         return loss + added, {"loss": loss.item(), "added": added.item()}
 
 
@@ -209,8 +207,9 @@ class GroupDRO(ERM):
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
         if len(batches) != self.n_domains:
             raise ValueError(f"{len(batches)} batches for n_domains={self.n_domains}: the weights need one batch each")
-        logits = self.predict(torch.cat([batch.x for batch in batches]))
-        risks = _risks(logits.split([len(batch.y) for batch in batches]), [batch.y for batch in batches])
+        y = [batch.y for batch in batches]
+        logits = self.predict(joined(batches).x).split([len(labels) for labels in y])
+        risks = _risks(logits, y)
         self.weights = group_dro_weights(self.weights, risks, self.step_size)
         loss = (self.weights * risks).sum()
         return loss, {"loss": risks.mean().item(), "largest_weight": self.weights.max().item()}

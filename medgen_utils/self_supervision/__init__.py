@@ -6,10 +6,6 @@ from medgen_utils.self_supervision.algorithms import (
     JiGen,
     RotNet,
     SimCLR,
-    fine_tune,
-    linear_probe,
-    nearest,
-    principal_components,
     unlabelled,
 )
 from medgen_utils.self_supervision.pretext import (
@@ -26,6 +22,7 @@ from medgen_utils.self_supervision.pretext import (
     to_patches,
     update_momentum,
 )
+from medgen_utils.self_supervision.probes import fine_tune, linear_probe, nearest, principal_components
 
 __all__ = [
     "BYOL", "MAE", "JiGen", "RotNet", "SimCLR", "byol_loss", "fine_tune", "from_patches", "jigsaw_batch",

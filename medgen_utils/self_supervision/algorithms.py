@@ -11,13 +11,13 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.domains import Batch, DomainDataset
+from medgen_utils.backbones import SmallCNN
+from medgen_utils.domains import Batch, DomainDataset, joined
 from medgen_utils.self_supervision.pretext import (
     byol_loss,
     jigsaw_batch,
@@ -29,10 +29,7 @@ from medgen_utils.self_supervision.pretext import (
     rotate_batch,
     update_momentum,
 )  # fmt: skip
-from medgen_utils.training import ERM, Augmentation, SmallCNN, fit
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+from medgen_utils.training import ERM, Augmentation
 
 
 class SimCLR(ERM):
@@ -57,7 +54,7 @@ class SimCLR(ERM):
 
     def views(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
         """Two independent augmentations of the images of all domains; draws from torch's global generator."""
-        x = torch.cat([batch.x for batch in batches])
+        x = joined(batches).x
         return self.augment(x, torch.default_generator), self.augment(x, torch.default_generator)
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
@@ -108,7 +105,7 @@ class RotNet(ERM):
         self.turn_head = nn.Linear(classifier.in_features, 4)
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x, turns = rotate_batch(torch.cat([batch.x for batch in batches]))
+        x, turns = rotate_batch(joined(batches).x)
         loss = F.cross_entropy(self.turn_head(self.features(x)), turns)
         return loss, {"loss": loss.item()}
 
@@ -140,7 +137,7 @@ class JiGen(ERM):
         self.order_head = nn.Linear(classifier.in_features, n_orders)
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x, y = torch.cat([batch.x for batch in batches]), torch.cat([batch.y for batch in batches])
+        x, y, _ = joined(batches)
         first_whole = int(self.shuffled * len(x))
         mixing = torch.randperm(len(x)).to(x.device)
         x, y = x[mixing], y[mixing]
@@ -178,7 +175,7 @@ class MAE(ERM):
         return self.decoder(self.featurizer.layers(x))
 
     def objective(self, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, float]]:
-        x = torch.cat([batch.x for batch in batches])
+        x = joined(batches).x
         hidden, mask = random_masking(x, self.share, torch.default_generator)
         loss = masked_reconstruction_loss(self.reconstruct(hidden), x, mask, self.standardize)
         return loss, {"loss": loss.item()}
@@ -191,51 +188,3 @@ def _two_layers(n_in: int, n_out: int) -> nn.Module:
 def unlabelled(dataset: DomainDataset) -> DomainDataset:
     """The same images with every recorded label set to 0: what pre-training may see, and all it may see."""
     return replace(dataset, y=torch.zeros_like(dataset.y))
-
-
-def fine_tune(
-    pretrained: ERM,
-    train: DomainDataset,
-    *,
-    steps: int,
-    learning_rate: float = 2e-3,
-    weight_decay: float = 1e-3,
-    seed: int = 0,
-    augment: Augmentation | None = None,
-    batch_size: int = 48,
-    device: str | torch.device | None = None,
-) -> ERM:
-    """Plain ERM on labelled images that starts from a copy of the pre-trained featurizer, with a new linear head."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        head = nn.Linear(pretrained.classifier.in_features, len(train.class_names))
-    model = ERM(copy.deepcopy(pretrained.featurizer), head, len(train.domain.unique()))
-    fit(
-        model, train, steps=steps, learning_rate=learning_rate, weight_decay=weight_decay,
-        batch_size=batch_size, augment=augment, seed=seed, device=device,
-    )  # fmt: skip
-    return model
-
-
-def linear_probe(z: Tensor, labels: Tensor, strength: float = 1.0) -> Pipeline:
-    """What a linear classifier reads from frozen features: z (n, d), labels (n,) -> fitted scikit-learn pipeline.
-
-    Standardised features, logistic regression with the L2 penalty 1 / (2 * strength). Chapter: self_supervision.
-    """
-    from sklearn.linear_model import LogisticRegression  # a second, so only where it is needed
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
-    return probe.fit(z.numpy(), labels.numpy())
-
-
-def nearest(z_query: Tensor, z: Tensor, k: int) -> Tensor:
-    """Retrieval: positions (n, k) in ``z`` (m, d) of the k rows most similar (cosine) to each of z_query (n, d)."""
-    return (F.normalize(z_query, dim=1) @ F.normalize(z, dim=1).T).topk(k, dim=1).indices
-
-
-def principal_components(z: Tensor, k: int = 2) -> Tensor:
-    """PCA view: the centred features (n, d) along their k directions of largest variance, (n, k); signs are free."""
-    centred = z - z.mean(0)
-    return centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:k].T

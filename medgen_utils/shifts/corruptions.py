@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from medgen_utils.data_augmentation.intensity import gaussian_blur
 from medgen_utils.data_augmentation.stain import combine_stains, separate_stains
 
 MODALITIES = ("x-ray", "ultrasound", "histology")
@@ -71,16 +72,9 @@ def speckle(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     return x * (1 + amount * noise)
 
 
-def gaussian_blur(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+def blur(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     """Gaussian blur; ``amount`` is its standard deviation in pixels of a 28-pixel image, scaled to the width of x."""
-    sigma = amount * x.shape[-1] / 28
-    radius = min(math.ceil(3 * sigma), min(x.shape[-2:]) - 1)
-    steps = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
-    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, -1)
-    x = F.pad(x, (radius,) * 4, mode="reflect")
-    x = F.conv2d(x, kernel[:, :, :, None], groups=x.shape[1])
-    return F.conv2d(x, kernel[:, :, None, :], groups=x.shape[1])
+    return gaussian_blur(x, torch.full((len(x),), amount * x.shape[-1] / 28))
 
 
 def low_contrast(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
@@ -140,7 +134,7 @@ _CAMERAS = ("x-ray", "ultrasound")
 CORRUPTIONS: dict[str, Corruption] = {
     "gaussian noise": Corruption(gaussian_noise, (0.03, 0.06, 0.10, 0.15, 0.20), "noise"),
     "speckle": Corruption(speckle, (0.10, 0.20, 0.35, 0.50, 0.70), "noise", ("ultrasound",)),
-    "blur": Corruption(gaussian_blur, (0.5, 0.75, 1.0, 1.5, 2.0), "blur"),
+    "blur": Corruption(blur, (0.5, 0.75, 1.0, 1.5, 2.0), "blur"),
     "pixelate": Corruption(pixelate, (0.25, 0.43, 0.58, 0.68, 0.75), "blur"),
     "jpeg-like": Corruption(jpeg_like, (0.03, 0.06, 0.10, 0.15, 0.22), "compression"),
     "low contrast": Corruption(low_contrast, (0.2, 0.35, 0.5, 0.65, 0.8), "intensity"),

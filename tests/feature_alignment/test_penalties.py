@@ -1,6 +1,4 @@
-"""Penalties equal their formulas, vanish where they must, reach the featurizer; every algorithm learns."""
-
-from itertools import permutations
+"""Penalties against independent versions, numeric gradients and limits."""
 
 import numpy as np
 import pytest
@@ -8,18 +6,7 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
-from medgen_utils.data import Batch
 from medgen_utils.feature_alignment import (
-    CDANN,
-    CORAL,
-    DANN,
-    IRM,
-    MMD,
-    AlignedERM,
-    ConditionalCORAL,
-    Fishr,
-    GroupDRO,
-    VREx,
     class_conditional,
     coral,
     fishr_penalty,
@@ -30,27 +17,13 @@ from medgen_utils.feature_alignment import (
     mmd,
     vrex_penalty,
 )
-from medgen_utils.training import ERM, SmallCNN
+from tests.feature_alignment.examples import draw
 
-WITH_A_WEIGHT = [CORAL, ConditionalCORAL, MMD, DANN, CDANN, IRM, VREx, Fishr]
-ALGORITHMS = [*WITH_A_WEIGHT, GroupDRO]
 GAMMAS = (0.1, 1.0)
 
 
 def mmd_with_gammas(z_a, z_b):
     return mmd(z_a, z_b, GAMMAS)
-
-
-@pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(3)
-
-
-def draw(*shape, generator, offset=0.0):
-    return (torch.randn(*shape, generator=generator, dtype=torch.float64) + offset).requires_grad_()
-
-
-# ------------------------------------------------------------------------------------------- independent versions
 
 
 def numpy_coral(a, b):
@@ -135,9 +108,6 @@ def test_vrex_and_group_dro_equal_numpy():
     np.testing.assert_allclose(actual, expected / expected.sum(), rtol=1e-8)
 
 
-# ------------------------------------------------------------------------------------------------------ gradients
-
-
 @pytest.mark.parametrize("distance", [coral, mmd_with_gammas])
 def test_gradients_of_distances(distance, generator):
     a, b = draw(4, 3, generator=generator), draw(5, 3, generator=generator)
@@ -179,9 +149,6 @@ def test_group_dro_weights_carry_no_gradient():
 def test_ganin_schedule():
     actual = [ganin_schedule(p) for p in (0, 0.1, 0.5, 1)]
     np.testing.assert_allclose(actual, [0, 0.4621171573, 0.9866142982, 0.9999092043], atol=1e-10)
-
-
-# ----------------------------------------------------------------------------------------------------- properties
 
 
 @pytest.mark.parametrize("distance", [coral, mmd, mmd_with_gammas])
@@ -264,157 +231,8 @@ def test_fishr_is_zero_for_identical_domains(generator):
     [
         (lambda: coral(torch.rand(1, 3), torch.rand(4, 3)), "1 image"),
         (lambda: irm_penalty(torch.rand(1, 2), torch.zeros(1, dtype=torch.int64)), "1 image"),
-        (lambda: make(CORAL, 2, weight=-1.0), "weight"),
-        (lambda: make(GroupDRO, 2).update(make_batches(3, 4)), "n_domains=2"),
     ],
 )
 def test_wrong_use_is_refused(call, sizes):
     with pytest.raises(ValueError, match=sizes):
         call()
-
-
-# ----------------------------------------------------------------------------------------------------- algorithms
-
-
-def make(algorithm, n_domains, dtype=torch.float32, **hyperparameters):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        featurizer = SmallCNN(1, 4)
-        model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), n_domains, **hyperparameters).to(dtype)
-        model.prepare()
-        return model
-
-
-def make_batches(n_domains, size, one_class=False, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(7)
-    batches = []
-    for domain in range(n_domains):
-        x = torch.rand(size, 1, 12, 12, generator=generator, dtype=dtype) * (1 - 0.1 * domain)
-        y = torch.zeros(size, dtype=torch.int64) if one_class else torch.arange(size) % 2
-        batches.append(Batch(x, y, torch.full((size,), 10 + domain)))  # numbers need not start at 0
-    return batches
-
-
-def predictor(algorithm):
-    """Copies of the weights of featurizer and classifier."""
-    parts = (algorithm.featurizer, algorithm.classifier)
-    return [p.detach().clone() for part in parts for p in part.parameters()]
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("n_domains", [1, 2, 3, 5])
-@pytest.mark.parametrize(("size", "one_class"), [(4, False), (5, False), (4, True)])
-def test_every_algorithm_changes_its_weights(algorithm, n_domains, size, one_class):
-    model = make(algorithm, n_domains)
-    before = predictor(model)
-    for _ in range(2):
-        log = model.update(make_batches(n_domains, size, one_class))
-    assert all(np.isfinite(value) for value in log.values())
-    assert all(not torch.equal(old, new) for old, new in zip(before, predictor(model), strict=True))
-    assert all(torch.isfinite(weight).all() for weight in predictor(model))
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_algorithm_lowers_the_cross_entropy(algorithm):
-    small = {"weight": 0.01} if algorithm in WITH_A_WEIGHT else {}
-    model, batches = make(algorithm, 2, **small), make_batches(2, 8)
-    losses = [model.update(batches)["loss"] for _ in range(40)]
-    assert losses[-1] < 0.9 * losses[0]
-
-
-@pytest.mark.parametrize("algorithm", WITH_A_WEIGHT)
-@pytest.mark.parametrize("n_domains", [1, 3])
-def test_weight_zero_takes_exactly_the_step_of_erm(algorithm, n_domains):
-    model, erm = make(algorithm, n_domains, weight=0.0), make(ERM, n_domains)
-    for _ in range(3):
-        model.update(make_batches(n_domains, 5))
-        erm.update(make_batches(n_domains, 5))
-    assert all(torch.equal(a, b) for a, b in zip(predictor(model), predictor(erm), strict=True))
-
-
-@pytest.mark.parametrize("n_domains", [1, 2, 4])
-def test_group_dro_with_step_size_zero_takes_exactly_the_step_of_erm(n_domains):
-    """Numbers of domains and images that are powers of two: else the two means round differently."""
-    model, erm = make(GroupDRO, n_domains, step_size=0.0), make(ERM, n_domains)
-    for _ in range(3):
-        model.update(make_batches(n_domains, 4))
-        erm.update(make_batches(n_domains, 4))
-    assert all(torch.equal(a, b) for a, b in zip(predictor(model), predictor(erm), strict=True))
-
-
-@pytest.mark.parametrize("algorithm", WITH_A_WEIGHT)
-def test_what_is_added_sends_gradient_to_the_featurizer(algorithm):
-    model, batches = make(algorithm, 3), make_batches(3, 6)
-    z = [model.features(batch.x) for batch in batches]
-    added = model.alignment(z, [model.classifier(part) for part in z], [batch.y for batch in batches])
-    gradients = torch.autograd.grad(added, list(model.featurizer.parameters()))
-    assert all(gradient.abs().sum() > 0 for gradient in gradients)
-
-
-@pytest.mark.parametrize("algorithm", [a for a in WITH_A_WEIGHT if a not in (DANN, CDANN)])
-def test_what_is_added_does_not_depend_on_the_order_of_domains(algorithm):
-    model, batches = make(algorithm, 3, torch.float64).eval(), make_batches(3, 6, dtype=torch.float64)
-    values = []
-    for order in permutations(batches):
-        z = [model.features(batch.x) for batch in order]
-        values.append(model.alignment(z, [model.classifier(part) for part in z], [batch.y for batch in order]).item())
-    np.testing.assert_allclose(values, values[0], rtol=1e-9)
-    assert values[0] != 0
-
-
-def test_group_dro_does_not_depend_on_the_order_of_domains():
-    batches = make_batches(3, 6, dtype=torch.float64)
-    losses = [make(GroupDRO, 3, torch.float64).objective(list(order))[0].item() for order in permutations(batches)]
-    np.testing.assert_allclose(losses, losses[0], rtol=1e-9)
-
-
-def test_the_adversary_and_the_featurizer_pull_in_opposite_directions():
-    """A step down the adversary's gradient makes domains easier to tell, one down the featurizer's makes it harder."""
-    model, batches = make(DANN, 2, torch.float64), make_batches(2, 8, dtype=torch.float64)
-
-    def domain_loss():
-        z = [model.features(batch.x) for batch in batches]
-        return model.alignment(z, [], [])
-
-    before = domain_loss()
-    for part, sign in ((model.discriminator, -1), (model.featurizer, 1)):
-        weights = list(part.parameters())
-        gradients = torch.autograd.grad(domain_loss(), weights)
-        with torch.no_grad():
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight -= 1e-4 * gradient
-            assert sign * (domain_loss() - before) > 0
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight += 1e-4 * gradient
-
-
-def test_strength_rises_over_the_warm_up_only():
-    model = make(IRM, 2, weight=8.0, warm_up=0.5)
-    assert model.strength == 8.0  # outside fit
-    model.prepare(total_steps=100)
-    strengths = []
-    for step in (0, 25, 50, 100):
-        model.step_count.fill_(step)
-        strengths.append(model.strength)
-    assert strengths == [0.0, 4.0, 8.0, 8.0]
-
-
-def test_the_adversary_follows_ganins_schedule():
-    model = make(DANN, 2, weight=0.5)
-    model.prepare(total_steps=10)
-    model.step_count.fill_(5)
-    assert model.strength == 0.5 * ganin_schedule(0.5)
-
-
-def test_the_weights_of_group_dro_travel_with_its_state():
-    model = make(GroupDRO, 2, step_size=1.0)
-    model.update(make_batches(2, 4))
-    copy = make(GroupDRO, 2)
-    copy.load_state_dict(model.state_dict())
-    assert torch.equal(copy.weights, model.weights)
-    assert not torch.equal(copy.weights, torch.full((2,), 0.5))
-
-
-def test_a_subclass_must_say_what_it_adds():
-    with pytest.raises(NotImplementedError, match="AlignedERM"):
-        make(AlignedERM, 2).update(make_batches(2, 4))

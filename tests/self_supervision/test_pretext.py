@@ -1,4 +1,5 @@
-import copy
+"""Losses and tasks against independent versions, limits and inverses."""
+
 import math
 from itertools import combinations
 
@@ -8,46 +9,8 @@ from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
 from torch import nn
 
 from medgen_utils import self_supervision as ssl
-from medgen_utils.clinic import acquisition_hospitals, make_clinic
-from medgen_utils.data import Batch
-from medgen_utils.self_supervision import BYOL, MAE, JiGen, RotNet, SimCLR
-from medgen_utils.training import ERM, SmallCNN, build, extract_features, fit
-
-PRETRAINING = (SimCLR, BYOL, RotNet, MAE)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=generator(seed), dtype=torch.float64)
-
-
-def images(n=6, channels=1, size=28, seed=0):
-    return torch.rand(n, channels, size, size, generator=generator(seed))
-
-
-def make(algorithm, channels=1, **hyperparameters):
-    torch.manual_seed(0)
-    featurizer = SmallCNN(channels, width=4)
-    model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
-    model.prepare()
-    return model
-
-
-def draw_batches(sizes, channels=1, seed=0):
-    y = [torch.randint(2, (n,), generator=generator(seed + d)) for d, n in enumerate(sizes)]
-    return [Batch(images(len(y[d]), channels, seed=seed + d), y[d], torch.full_like(y[d], d)) for d in range(len(y))]
-
-
-def weights(model):
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    return make_clinic(acquisition_hospitals()[:3], n=20, seed=0)
+from medgen_utils.self_supervision import SimCLR
+from tests.self_supervision.examples import draw_batches, generator, images, make, normal, weights
 
 
 class TestContrastive:
@@ -125,28 +88,6 @@ class TestMomentumAndStopGradient:
         ssl.byol_loss(p, t).backward()
         assert t.grad is None
         assert p.grad.abs().sum() > 0
-
-    def test_the_loss_of_byol_has_no_gradient_in_the_slow_copy(self):
-        model = make(BYOL)
-        model.objective(draw_batches([6]))[0].backward()
-        assert all(p.grad is None for p in model.target.parameters())
-        assert all(p.grad is not None for p in (*model.featurizer.parameters(), *model.predictor.parameters()))
-
-    def test_the_slow_copy_moves_by_momentum_alone(self):
-        model = make(BYOL)
-        before = weights(model.target)
-        model.update(draw_batches([6]))
-        online = torch.cat([weights(model.featurizer), weights(model.projector)])
-        torch.testing.assert_close(weights(model.target), BYOL.momentum * before + (1 - BYOL.momentum) * online)
-
-    def test_the_slow_copy_stands_still_at_the_end(self):
-        model = make(BYOL)
-        model.prepare(total_steps=1)
-        model.update(draw_batches([6]))
-        assert model.progress == 1
-        before = weights(model.target)
-        model.update(draw_batches([6]))
-        assert torch.equal(weights(model.target), before)
 
     @pytest.mark.parametrize("momentum", [0.0, 0.25, 1.0])
     def test_momentum_mixes_the_weights(self, momentum):
@@ -277,105 +218,3 @@ class TestMasking:
             ssl.masked_reconstruction_loss(images(), images(), torch.zeros(6, 49, dtype=torch.bool))
         with pytest.raises(ValueError, match=r"share=1\.5"):
             ssl.random_masking(images(), 1.5, generator())
-
-
-class TestAlgorithms:
-    @pytest.mark.parametrize("algorithm", PRETRAINING)
-    def test_pretraining_never_looks_at_labels(self, algorithm):
-        first, second = make(algorithm), make(algorithm)
-        batches = draw_batches([6, 5])
-        for model, y in ((first, [b.y for b in batches]), (second, [1 - b.y for b in batches])):
-            torch.manual_seed(1)
-            model.update([b._replace(y=labels) for b, labels in zip(batches, y, strict=True)])
-        assert torch.equal(weights(first), weights(second))
-        assert torch.equal(first.classifier.weight, make(algorithm).classifier.weight)
-
-    @pytest.mark.parametrize("algorithm", [*PRETRAINING, JiGen])
-    @pytest.mark.parametrize("sizes", [[5], [4, 3], [2, 3, 4, 5]], ids=str)
-    @pytest.mark.parametrize("channels", [1, 3])
-    def test_every_algorithm_learns_its_task(self, algorithm, sizes, channels):
-        model = make(algorithm, channels)
-        before, batches, losses = weights(model), draw_batches(sizes, channels), []
-        for _ in range(25):
-            torch.manual_seed(0)  # the same task every time
-            losses.append(model.update(batches)["loss"])
-        assert losses[-1] < losses[0]
-        assert not torch.equal(weights(model), before)
-
-    def test_simclr_names_its_augmentation(self):
-        calls = []
-
-        def augment(x, generator):
-            calls.append(len(x))
-            return x + torch.rand(x.shape, generator=generator)
-
-        make(SimCLR, augment=augment).update(draw_batches([4, 3]))
-        assert calls == [7, 7]
-
-    def test_jigen_without_a_puzzle_has_the_loss_of_erm(self):
-        jigen, erm = make(JiGen, weight=0.0, shuffled=0.0).eval(), make(ERM).eval()
-        batches = draw_batches([6, 5])
-        torch.testing.assert_close(jigen.objective(batches)[0], erm.objective(batches)[0])
-
-    def test_jigen_shuffles_the_share_asked_for_and_judges_the_class_of_the_others_alone(self):
-        model, seen = make(JiGen, shuffled=0.4), []
-        model.order_head.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
-        model.classifier.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
-        model.objective(draw_batches([6, 5]))
-        assert seen == [7, 11]
-
-    def test_jigen_with_no_whole_image_is_refused(self):
-        with pytest.raises(ValueError, match="shuffled=1"):
-            make(JiGen, shuffled=1.0)
-
-    def test_mae_paints_a_whole_image(self):
-        assert make(MAE, channels=3).reconstruct(images(channels=3)).shape == (6, 3, 28, 28)
-
-    @pytest.mark.parametrize("algorithm", [*PRETRAINING, JiGen])
-    def test_training_fits_the_loop_and_repeats(self, algorithm, dataset):
-        models = [build(algorithm, dataset, seed=0, width=4) for _ in range(2)]
-        for model in models:
-            fit(model, ssl.unlabelled(dataset), steps=2, batch_size=12, seed=5)
-        assert torch.equal(*(weights(model) for model in models))
-
-
-class TestAfterTraining:
-    def test_unlabelled_keeps_all_but_the_labels(self, dataset):
-        bare = ssl.unlabelled(dataset)
-        assert bare.y.unique().tolist() == [0]
-        assert torch.equal(bare.x, dataset.x)
-        assert len(dataset.y.unique()) == 2
-
-    def test_fine_tuning_starts_from_the_pretrained_weights_and_leaves_them(self, dataset):
-        pretrained = build(SimCLR, dataset, seed=0, width=4)
-        before = copy.deepcopy(pretrained.state_dict())
-        tuned = ssl.fine_tune(pretrained, dataset, steps=2, learning_rate=1e-9)
-        torch.testing.assert_close(weights(tuned.featurizer), weights(pretrained.featurizer), atol=1e-6, rtol=0)
-        assert all(torch.equal(value, before[name]) for name, value in pretrained.state_dict().items())
-        assert type(tuned) is ERM
-
-    def test_fine_tuning_changes_the_features(self, dataset):
-        pretrained = build(SimCLR, dataset, seed=0, width=4)
-        tuned = ssl.fine_tune(pretrained, dataset, steps=2)
-        assert not torch.allclose(extract_features(tuned, dataset.x), extract_features(pretrained, dataset.x))
-
-    def test_a_probe_reads_what_is_linear_and_nothing_from_noise(self):
-        z = normal(400, 5)
-        y = (z[:, 0] + z[:, 1] > 0).long()
-        assert ssl.linear_probe(z[:200], y[:200]).score(z[200:], y[200:]) > 0.95
-        noise = torch.randint(2, (400,), generator=generator(1))
-        assert abs(ssl.linear_probe(z[:200], noise[:200]).score(z[200:], noise[200:]) - 0.5) < 0.12
-
-    def test_every_row_is_nearest_to_itself(self):
-        z = normal(20, 5)
-        found = ssl.nearest(3 * z, z, 3)
-        assert found.shape == (20, 3)
-        assert torch.equal(found[:, 0], torch.arange(20))
-
-    def test_principal_components_are_centred_uncorrelated_and_in_order(self):
-        z = normal(50, 4) * torch.tensor([1.0, 5.0, 0.2, 2.0]) + 3
-        view = ssl.principal_components(z, 4)
-        covariance = view.T.cov()
-        torch.testing.assert_close(covariance, covariance.diagonal().sort(descending=True).values.diag())
-        torch.testing.assert_close(view @ view.T, (z - z.mean(0)) @ (z - z.mean(0)).T)
-        assert ssl.principal_components(z).shape == (50, 2)

@@ -1,0 +1,64 @@
+"""What pre-trained features are worth: fine-tuning, probes, neighbours, components. Chapter: self_supervision."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from medgen_utils.domains import DomainDataset
+from medgen_utils.training import ERM, Augmentation, fit
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+def fine_tune(
+    pretrained: ERM,
+    train: DomainDataset,
+    *,
+    steps: int,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-3,
+    seed: int = 0,
+    augment: Augmentation | None = None,
+    batch_size: int = 48,
+    device: str | torch.device | None = None,
+) -> ERM:
+    """Plain ERM on labelled images that starts from a copy of the pre-trained featurizer, with a new linear head."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        head = nn.Linear(pretrained.classifier.in_features, len(train.class_names))
+    model = ERM(copy.deepcopy(pretrained.featurizer), head, len(train.domain.unique()))
+    fit(
+        model, train, steps=steps, learning_rate=learning_rate, weight_decay=weight_decay,
+        batch_size=batch_size, augment=augment, seed=seed, device=device,
+    )  # fmt: skip
+    return model
+
+
+def linear_probe(z: Tensor, labels: Tensor, strength: float = 1.0) -> Pipeline:
+    """What a linear classifier reads from frozen features: z (n, d), labels (n,) -> fitted scikit-learn pipeline.
+
+    Standardised features, logistic regression with the L2 penalty 1 / (2 * strength). Chapter: self_supervision.
+    """
+    from sklearn.linear_model import LogisticRegression  # a second, so only where it is needed
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+    return probe.fit(z.numpy(), labels.numpy())
+
+
+def nearest(z_query: Tensor, z: Tensor, k: int) -> Tensor:
+    """Retrieval: positions (n, k) in ``z`` (m, d) of the k rows most similar (cosine) to each of z_query (n, d)."""
+    return (F.normalize(z_query, dim=1) @ F.normalize(z, dim=1).T).topk(k, dim=1).indices
+
+
+def principal_components(z: Tensor, k: int = 2) -> Tensor:
+    """PCA view: the centred features (n, d) along their k directions of largest variance, (n, k); signs are free."""
+    centred = z - z.mean(0)
+    return centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:k].T

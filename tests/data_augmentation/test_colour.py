@@ -1,0 +1,40 @@
+"""Hue, saturation and grey; what needs colour refuses grey images."""
+
+import pytest
+import torch
+
+from medgen_utils import data_augmentation as A
+from medgen_utils.data_augmentation.colour import LUMINANCE
+from tests.data_augmentation.examples import generator, images
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: A.stain_jitter(x, generator()),
+        lambda x: A.colour_jitter(x, generator()),
+        A.stain_normalize,
+        A.separate_stains,
+        A.macenko,
+        A.to_grey,
+    ],
+)
+def test_functions_of_colour_refuse_grey_images(function):
+    with pytest.raises(ValueError, match=r"shape \(6, 1, 28, 28\): it needs colour"):
+        function(images(channels=1))
+
+
+def test_hue_turns_colours_and_leaves_grey_alone():
+    grey = torch.full((3, 3, 4, 4), 0.4)
+    torch.testing.assert_close(A.colour_jitter(grey, generator(), 0.5, 0.5), grey, atol=1e-5, rtol=0)
+    x = 0.5 + 0.1 * (images() - 0.5)
+    y = A.colour_jitter(x, generator(), hue=0.3, saturation=0.0)
+    distance = [(z - z.mean(1, keepdim=True)).square().sum(1) for z in (x, y)]
+    torch.testing.assert_close(distance[0], distance[1], atol=1e-5, rtol=0)
+
+
+def test_to_grey_has_three_equal_channels_of_the_luminance():
+    x = images()
+    y = A.to_grey(x)
+    assert torch.equal(y[:, 0], y[:, 1]) and y.shape == x.shape
+    torch.testing.assert_close(y[:, 0], torch.einsum("c,nchw->nhw", torch.tensor(LUMINANCE), x))

@@ -1,0 +1,101 @@
+"""What mixes images, amplitudes or styles is its formula, and mixes what it should."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from medgen_utils import data_augmentation as A
+from medgen_utils.clinic import acquisition_hospitals, make_clinic
+from medgen_utils.training import build, fit
+from tests.data_augmentation.examples import generator, images
+
+
+@pytest.mark.parametrize("window", [1.0, 0.5, 0.15])
+@pytest.mark.parametrize("size", [28, 27, (28, 36)])
+def test_amplitude_mix_is_its_formula_and_the_imaginary_part_is_rounding_error(size, window):
+    shape = size if isinstance(size, tuple) else (size, size)
+    x, other = torch.rand(2, 3, 2, *shape, generator=generator(), dtype=torch.float64)
+    lam = torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64)
+    a, b = (np.fft.fft2(z.numpy()) for z in (x, other))
+    frequency = np.maximum(*np.meshgrid(*(np.abs(np.fft.fftfreq(n)) for n in shape), indexing="ij"))
+    inside = lam.numpy()[:, None, None, None] * (frequency <= window / 2)
+    mixed = np.fft.ifft2(((1 - inside) * np.abs(a) + inside * np.abs(b)) * np.exp(1j * np.angle(a)))
+    assert np.abs(mixed.imag).max() < 1e-12
+    ours = A.fourier_amplitude_mix(x, other, lam, window)
+    np.testing.assert_allclose(ours, mixed.real.clip(0, 1), atol=1e-12)
+    torch.testing.assert_close(ours[0], x[0], atol=1e-12, rtol=0)
+
+
+def test_amplitude_mix_with_itself_is_the_identity():
+    x = images()
+    torch.testing.assert_close(A.fourier_amplitude_mix(x, x, 1.0), x, atol=1e-5, rtol=0)
+
+
+def test_a_small_window_moves_the_mean_and_little_else():
+    x, other = 0.3 * images(), 0.3 * images(seed=1) + 0.6
+    y = A.fourier_amplitude_mix(x, other, 1.0, window=0.02)
+    torch.testing.assert_close(y.mean((2, 3)), other.mean((2, 3)), atol=0.05, rtol=0)
+    torch.testing.assert_close(y - y.mean((2, 3), keepdim=True), x - x.mean((2, 3), keepdim=True), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 1.0, 4.0])
+def test_beta_draws_follow_their_distribution(alpha):
+    drawn = A.draw_beta(alpha, 2000, generator()).double().numpy()
+    assert np.isfinite(drawn).all()
+    if alpha >= 0.2:  # below, float32 rounds to 0 and 1
+        assert stats.kstest(drawn, stats.beta(alpha, alpha).cdf).pvalue > 0.01
+    np.testing.assert_allclose(drawn.var(), 1 / (4 * (2 * alpha + 1)), rtol=0.1)
+
+
+def test_partners_respect_the_domains():
+    domain = torch.tensor([0, 0, 0, 1, 1, 2, 2])
+    for seed in range(20):
+        within, between = (A.partners(domain, generator(seed), kind) for kind in ("within", "between"))
+        assert (domain[within] == domain).all() and (domain[between] != domain).all()
+
+
+def test_mixing_between_domains_needs_two():
+    with pytest.raises(ValueError, match="all 4 images come from one domain"):
+        A.partners(torch.zeros(4, dtype=torch.int64), generator(), "between")
+
+
+def test_mixup_mixes_images_and_targets_alike():
+    values = torch.tensor([[0.0], [1.0], [4.0]])
+    mixed = A.mixup(values, torch.tensor([1, 2, 0]), torch.tensor([1.0, 0.5, 0.25]))
+    torch.testing.assert_close(mixed, torch.tensor([[0.0], [2.5], [1.0]]))
+
+
+def test_mix_style_is_its_formula_and_moves_the_statistics():
+    x = torch.randn(5, 4, 7, 9, generator=generator())
+    permutation, lam = torch.tensor([1, 0, 4, 2, 3]), torch.tensor([1.0, 0.0, 0.3, 0.5, 0.9])
+    y = A.mix_style(x, permutation, lam)
+    mean, deviation = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True)
+    weight = lam.view(5, 1, 1, 1)
+    new_mean = weight * mean + (1 - weight) * mean[permutation]
+    new_deviation = weight * deviation + (1 - weight) * deviation[permutation]
+    torch.testing.assert_close(y, (x - mean) / deviation * new_deviation + new_mean, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(y[0], x[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(y[1].mean((1, 2)), x[0].mean((1, 2)), atol=1e-5, rtol=0)
+
+
+def test_no_gradient_flows_through_the_statistics_of_mix_style():
+    x = torch.randn(4, 2, 5, 5, generator=generator()).requires_grad_()
+    A.mix_style(x, torch.arange(4), torch.ones(4)).sum().backward()
+    torch.testing.assert_close(x.grad, torch.ones_like(x), atol=1e-5, rtol=0)
+
+
+def test_the_mix_style_layer_acts_in_training_only_and_in_its_share_of_batches():
+    x, layer = torch.randn(7, 3, 5, 5, generator=generator()), A.MixStyle(probability=0.5)
+    torch.manual_seed(0)
+    changed = sum(not torch.equal(layer(x), x) for _ in range(200))
+    assert 70 < changed < 130
+    assert torch.equal(layer.eval()(x), x)
+
+
+def test_mixup_between_domains_trains_and_refuses_one_domain():
+    dataset = make_clinic(acquisition_hospitals(), 20, seed=0, size=16)
+    model = build(A.Mixup, dataset, seed=0, width=4, hyperparameters={"across": "between"})
+    fit(model, dataset, steps=2)
+    with pytest.raises(ValueError, match="one domain"):
+        fit(model, dataset.only("hospital A"), steps=1)

@@ -1,0 +1,46 @@
+"""Fine-tuning starts from what was learned; probes, neighbours and components read it."""
+
+import copy
+
+import torch
+
+from medgen_utils import self_supervision as ssl
+from medgen_utils.self_supervision import SimCLR
+from medgen_utils.training import ERM, build, extract_features
+from tests.self_supervision.examples import generator, normal, weights
+
+
+class TestAfterTraining:
+    def test_fine_tuning_starts_from_the_pretrained_weights_and_leaves_them(self, dataset):
+        pretrained = build(SimCLR, dataset, seed=0, width=4)
+        before = copy.deepcopy(pretrained.state_dict())
+        tuned = ssl.fine_tune(pretrained, dataset, steps=2, learning_rate=1e-9)
+        torch.testing.assert_close(weights(tuned.featurizer), weights(pretrained.featurizer), atol=1e-6, rtol=0)
+        assert all(torch.equal(value, before[name]) for name, value in pretrained.state_dict().items())
+        assert type(tuned) is ERM
+
+    def test_fine_tuning_changes_the_features(self, dataset):
+        pretrained = build(SimCLR, dataset, seed=0, width=4)
+        tuned = ssl.fine_tune(pretrained, dataset, steps=2)
+        assert not torch.allclose(extract_features(tuned, dataset.x), extract_features(pretrained, dataset.x))
+
+    def test_a_probe_reads_what_is_linear_and_nothing_from_noise(self):
+        z = normal(400, 5)
+        y = (z[:, 0] + z[:, 1] > 0).long()
+        assert ssl.linear_probe(z[:200], y[:200]).score(z[200:], y[200:]) > 0.95
+        noise = torch.randint(2, (400,), generator=generator(1))
+        assert abs(ssl.linear_probe(z[:200], noise[:200]).score(z[200:], noise[200:]) - 0.5) < 0.12
+
+    def test_every_row_is_nearest_to_itself(self):
+        z = normal(20, 5)
+        found = ssl.nearest(3 * z, z, 3)
+        assert found.shape == (20, 3)
+        assert torch.equal(found[:, 0], torch.arange(20))
+
+    def test_principal_components_are_centred_uncorrelated_and_in_order(self):
+        z = normal(50, 4) * torch.tensor([1.0, 5.0, 0.2, 2.0]) + 3
+        view = ssl.principal_components(z, 4)
+        covariance = view.T.cov()
+        torch.testing.assert_close(covariance, covariance.diagonal().sort(descending=True).values.diag())
+        torch.testing.assert_close(view @ view.T, (z - z.mean(0)) @ (z - z.mean(0)).T)
+        assert ssl.principal_components(z).shape == (50, 2)
