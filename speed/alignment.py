@@ -15,9 +15,10 @@ import time
 import torch
 from torch import nn
 
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
 from medgen_utils.feature_alignment import CDANN, CORAL, DANN, IRM, MMD, ConditionalCORAL, Fishr, GroupDRO, VREx
-from medgen_utils.training import ERM, SmallCNN
+from medgen_utils.training import ERM
 
 ALGORITHMS = (ERM, CORAL, ConditionalCORAL, MMD, DANN, CDANN, IRM, VREx, GroupDRO, Fishr)
 N_DOMAINS, BATCH_SIZE, IMAGE_SIZE, STEPS = 3, 32, 28, 5

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medgen_utils import concept_shift
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.benchmark.entries import CONTENDERS, Contender
 from medgen_utils.data import Batch
-from medgen_utils.training import ERM, SmallCNN
+from medgen_utils.training import ERM
 from tools import ROOT
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

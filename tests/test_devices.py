@@ -10,11 +10,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from medgen_utils import clinic, training
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.benchmark import run
 from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.data import Batch
 from medgen_utils.data_augmentation import compose
-from medgen_utils.training import ERM, SmallCNN, build, fit, flips
+from medgen_utils.training import ERM, build, fit, flips
 
 HOSPITALS = clinic.acquisition_hospitals()
 

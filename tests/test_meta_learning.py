@@ -7,9 +7,10 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
 from medgen_utils.meta_learning import MASF, MLDG, Fish, global_class_alignment, meta_gradient
-from medgen_utils.training import ERM, SmallCNN
+from medgen_utils.training import ERM
 
 METHODS = [(MLDG, {"first_order": True}), (MLDG, {"first_order": False}), (MASF, {}), (Fish, {})]
 method = pytest.mark.parametrize(("algorithm", "hyperparameters"), METHODS)

@@ -13,8 +13,9 @@ from scipy.special import betaincinv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.domains import Batch, joined
-from medgen_utils.training import ERM, SmallCNN
+from medgen_utils.training import ERM
 
 
 def fourier_amplitude_mix(x: Tensor, other: Tensor, lam: Tensor | float, window: float = 1.0) -> Tensor:

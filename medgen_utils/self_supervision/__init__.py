@@ -1,5 +1,6 @@
 """Learning from images without labels: contrastive, pretext and masked tasks. Chapter: self_supervision."""
 
+from medgen_utils.evaluation.probes import linear_probe
 from medgen_utils.self_supervision.algorithms import (
     BYOL,
     MAE,
@@ -22,7 +23,7 @@ from medgen_utils.self_supervision.pretext import (
     to_patches,
     update_momentum,
 )
-from medgen_utils.self_supervision.probes import fine_tune, linear_probe, nearest, principal_components
+from medgen_utils.self_supervision.probes import fine_tune, nearest, principal_components
 
 __all__ = [
     "BYOL", "MAE", "JiGen", "RotNet", "SimCLR", "byol_loss", "fine_tune", "from_patches", "jigsaw_batch",

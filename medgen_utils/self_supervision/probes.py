@@ -1,9 +1,11 @@
-"""What pre-trained features are worth: fine-tuning, probes, neighbours, components. Chapter: self_supervision."""
+"""What pre-trained features are worth: fine-tuning, neighbours, components. Chapter: self_supervision.
+
+The linear probe is `evaluation.probes.linear_probe`.
+"""
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +13,6 @@ from torch.nn import functional as F
 
 from medgen_utils.domains import DomainDataset
 from medgen_utils.training import ERM, Augmentation, fit
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
 
 
 def fine_tune(
@@ -38,19 +37,6 @@ def fine_tune(
         batch_size=batch_size, augment=augment, seed=seed, device=device,
     )  # fmt: skip
     return model
-
-
-def linear_probe(z: Tensor, labels: Tensor, strength: float = 1.0) -> Pipeline:
-    """What a linear classifier reads from frozen features: z (n, d), labels (n,) -> fitted scikit-learn pipeline.
-
-    Standardised features, logistic regression with the L2 penalty 1 / (2 * strength). Chapter: self_supervision.
-    """
-    from sklearn.linear_model import LogisticRegression  # a second, so only where it is needed
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
-    return probe.fit(z.numpy(), labels.numpy())
 
 
 def nearest(z_query: Tensor, z: Tensor, k: int) -> Tensor:

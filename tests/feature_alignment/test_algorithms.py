@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
 from medgen_utils.feature_alignment import (
     CDANN,
@@ -21,7 +22,7 @@ from medgen_utils.feature_alignment import (
     VREx,
     ganin_schedule,
 )
-from medgen_utils.training import ERM, SmallCNN
+from medgen_utils.training import ERM
 
 WITH_A_WEIGHT = [CORAL, ConditionalCORAL, MMD, DANN, CDANN, IRM, VREx, Fishr]
 

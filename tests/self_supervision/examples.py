@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
-from medgen_utils.training import SmallCNN
 
 
 def generator(seed=0):
