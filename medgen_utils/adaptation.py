@@ -1,9 +1,7 @@
-"""After deployment: adapt a trained model to unlabelled images of a new place, and watch its outputs over time.
+"""After deployment: adapt a trained model to unlabelled images of a new place. Chapter: outlook.
 
 Adaptation reads images of the target, without labels: it is no domain generalization, and results belong in a column
 of their own. Both adapters act on batch normalization alone and leave the model they are given as it is.
-Monitoring compares each month's outputs with a reference, by a statistic whose quiet behaviour is the same for every
-model, so a false-alarm rate can be stated beforehand. Chapter: outlook.
 """
 
 from __future__ import annotations
@@ -12,9 +10,10 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from medgen_utils.machine import device_of
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def adapt_batchnorm(algorithm: nn.Module, x: Tensor, prior_strength: float) -> nn.Module:
@@ -108,7 +107,7 @@ def _copy(algorithm: nn.Module) -> nn.Module:
 
 
 def _batchnorm_layers(algorithm: nn.Module) -> list[nn.Module]:
-    layers = [m for m in algorithm.modules() if isinstance(m, _BatchNorm) and m.affine and m.running_mean is not None]
+    layers = [m for m in algorithm.modules() if isinstance(m, BATCH_NORMS) and m.affine and m.running_mean is not None]
     if not layers:
         raise ValueError(f"{type(algorithm).__name__} has no batch normalization with statistics: nothing to adapt")
     return layers

@@ -6,7 +6,6 @@ Chapter: all remedies.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from medgen_utils.domains import Batch, joined
-from medgen_utils.training import ERM
+from medgen_utils.training import ERM, log_mean_probability
 
 
 class WeightAveraged(ERM):
@@ -87,8 +86,3 @@ class Ensemble(nn.Module):
     def predict(self, x: Tensor) -> Tensor:
         """Images (n, C, H, W) -> logarithms of the members' mean probabilities (n, k)."""
         return log_mean_probability(torch.stack([member.predict(x) for member in self.members]))
-
-
-def log_mean_probability(logits: Tensor) -> Tensor:
-    """Logits of m models (m, n, k) -> logarithm of the mean of their probabilities (n, k)."""
-    return logits.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))

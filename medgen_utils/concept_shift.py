@@ -16,9 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medgen_utils.averaging import log_mean_probability
 from medgen_utils.domains import Batch, DomainDataset, joined
-from medgen_utils.training import ERM
+from medgen_utils.training import ERM, log_mean_probability
 
 
 def cohen_kappa(

@@ -111,7 +111,7 @@ class _LookAhead(ERM):
 
         return {name: p.detach() for name, p in network.named_parameters()}, predict
 
-    def _order(self, n_domains: int) -> list[int]:
+    def order_of_domains(self, n_domains: int) -> list[int]:
         """The domains in a random order that depends on the seed and the step alone: a resumed run draws the same."""
         return np.random.default_rng((self.seed, int(self.step_count))).permutation(n_domains).tolist()
 
@@ -161,7 +161,7 @@ class MLDG(_LookAhead):
         """Positions of this step's virtual training and virtual test domains; at least one of each."""
         if n_domains < 2:
             raise ValueError(f"{n_domains} training domain: rehearsal holds one out, so train on two or more")
-        order = self._order(n_domains)
+        order = self.order_of_domains(n_domains)
         n_train = max(1, n_domains - self.n_virtual_test)
         return sorted(order[:n_train]), sorted(order[n_train:])
 
@@ -220,7 +220,7 @@ class Fish(_LookAhead):
         params, predict = self._network()
         walk = grad_and_value(lambda params, batch: F.cross_entropy(predict(params, batch.x), batch.y))
         mean_gradients, mean_value = {name: torch.zeros_like(p) for name, p in params.items()}, 0.0
-        for i in self._order(len(batches)):
+        for i in self.order_of_domains(len(batches)):
             gradients, value = walk(params, batches[i])
             params = {name: p - self.inner_learning_rate * gradients[name] for name, p in params.items()}
             mean_gradients = {name: g + gradients[name] / len(batches) for name, g in mean_gradients.items()}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -271,3 +272,8 @@ def _score(algorithm: Algorithm, dataset: DomainDataset, step: int) -> list[dict
 def extract_features(algorithm: ERM, x: Tensor, batch_size: int = 512) -> Tensor:
     """Features (N, d) of images x (N, C, H, W), in evaluation mode."""
     return in_batches(algorithm, algorithm.features, x, batch_size)
+
+
+def log_mean_probability(logits: Tensor) -> Tensor:
+    """Logits of m models (m, n, k) -> logarithm of the mean of their probabilities (n, k)."""
+    return logits.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))

@@ -7,21 +7,13 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
 from medgen_utils.meta_learning import MASF, MLDG, Fish, global_class_alignment, meta_gradient
 from medgen_utils.training import ERM
+from tests.networks import equal_states, make, weights
 
 METHODS = [(MLDG, {"first_order": True}), (MLDG, {"first_order": False}), (MASF, {}), (Fish, {})]
 method = pytest.mark.parametrize(("algorithm", "hyperparameters"), METHODS)
-
-
-def make(algorithm, **hyperparameters):
-    torch.manual_seed(0)
-    featurizer = SmallCNN(1, width=4)
-    model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
-    model.prepare()
-    return model
 
 
 def draw_batches(sizes, seed=0, classes=(0, 1)):
@@ -33,14 +25,6 @@ def draw_batches(sizes, seed=0, classes=(0, 1)):
         x = torch.rand(size, 1, 12, 12, generator=generator) * 0.5 + 0.4 * y[:, None, None, None]
         batches.append(Batch(x, y, torch.full((size,), domain)))
     return batches
-
-
-def weights(model):
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
-
-
-def equal_states(a, b):
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
 def quadratic(params, batch):
@@ -389,7 +373,7 @@ class TestFish:
         model = Fish(nn.Flatten(), nn.Linear(144, 2), inner_learning_rate=0.2)
         walker, start, batches = copy.deepcopy(model), weights(model), draw_batches((4, 5, 6))
         optimizer = torch.optim.SGD(walker.parameters(), lr=0.2)
-        for i in model._order(3):
+        for i in model.order_of_domains(3):
             optimizer.zero_grad()
             F.cross_entropy(walker.predict(batches[i].x), batches[i].y).backward()
             optimizer.step()

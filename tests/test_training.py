@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import nn
 from torch.nn import functional as F
 
 from medgen_utils import training
 from medgen_utils.data import Batch, DatasetInfo, DomainDataset
 from medgen_utils.training import ERM, build, draw_batches, fit
+from tests.networks import weights
 
 INFO = DatasetInfo("toy", "Toy", "drawn in the test", "none", "none")
 
@@ -30,10 +30,6 @@ def toy(n: int = 60, n_domains: int = 2, channels: int = 1, size: int = 12, seed
 
 def batches_of(dataset: DomainDataset, size: int) -> list[Batch]:
     return next(draw_batches(dataset, size, True, torch.Generator().manual_seed(0)))
-
-
-def weights_of(module: nn.Module) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in module.parameters()])
 
 
 def test_erm_objective_is_the_cross_entropy_of_all_images():
@@ -55,7 +51,7 @@ def test_one_update_is_one_adamw_step_by_hand():
     optimizer = torch.optim.AdamW(other.parameters(), lr=2e-3, weight_decay=1e-3)
     F.cross_entropy(other.predict(torch.cat([b.x for b in batches])), torch.cat([b.y for b in batches])).backward()
     optimizer.step()
-    assert torch.equal(weights_of(model), weights_of(other))
+    assert torch.equal(weights(model), weights(other))
 
 
 @pytest.mark.parametrize("n_domains", [1, 2, 3, 5])
@@ -63,9 +59,9 @@ def test_one_update_is_one_adamw_step_by_hand():
 def test_fit_changes_the_weights_whatever_the_number_of_domains(n_domains, batch_size):
     dataset = toy(n_domains=n_domains)
     model = build(ERM, dataset, seed=0, width=4)
-    before = weights_of(model)
+    before = weights(model)
     fit(model, dataset, steps=2, batch_size=batch_size)
-    assert not torch.equal(before, weights_of(model))
+    assert not torch.equal(before, weights(model))
 
 
 def test_fit_learns_what_can_be_learned():
@@ -82,8 +78,8 @@ def test_same_seed_same_weights_and_another_seed_others():
     models = [build(ERM, dataset, seed=seed, width=4) for seed in (0, 0, 1)]
     for model, seed in zip(models, (0, 0, 1), strict=True):
         fit(model, dataset, steps=3, seed=seed, augment=training.flips)
-    assert torch.equal(weights_of(models[0]), weights_of(models[1]))
-    assert not torch.equal(weights_of(models[0]), weights_of(models[2]))
+    assert torch.equal(weights(models[0]), weights(models[1]))
+    assert not torch.equal(weights(models[0]), weights(models[2]))
 
 
 def test_seed_everything_repeats_the_draws_of_python_numpy_and_torch():
@@ -110,11 +106,11 @@ def test_history_scores_only_validation_domains_and_checkpoints_restore_a_step()
     scored = fitted.history.query("split == 'validation'")
     assert set(scored["domain"]) == {"hospital 1"} and set(scored["metric"]) == {"auroc", "loss"}
     assert sorted(scored["step"].unique()) == sorted(fitted.checkpoints) == [2, 4, 5]
-    final = weights_of(model)
+    final = weights(model)
     model.load_state_dict(fitted.checkpoints[2])
-    assert not torch.equal(final, weights_of(model))
+    assert not torch.equal(final, weights(model))
     model.load_state_dict(fitted.checkpoints[5])
-    assert torch.equal(final, weights_of(model))
+    assert torch.equal(final, weights(model))
 
 
 def test_balanced_batches_hold_each_class_equally_often_and_natural_ones_as_in_the_data():
@@ -238,18 +234,18 @@ def test_training_goes_on_with_the_moments_of_before_and_a_new_schedule():
     for model in models:
         fit(model, dataset, steps=3, seed=2)
         assert model.progress == 1
-    assert not torch.equal(weights_of(models[0]), weights_of(models[1]))
+    assert not torch.equal(weights(models[0]), weights(models[1]))
 
 
 def test_a_copy_of_a_trained_algorithm_trains_on_by_itself():
     dataset, model = toy(), build(ERM, toy(), seed=0, width=4)
     fit(model, dataset, steps=3)
     other = pickle.loads(pickle.dumps(copy.deepcopy(model)))
-    before = weights_of(model)
+    before = weights(model)
     fit(other, dataset, steps=3)
-    assert torch.equal(weights_of(model), before)
+    assert torch.equal(weights(model), before)
     fit(model, dataset, steps=3)
-    assert torch.equal(weights_of(model), weights_of(other))
+    assert torch.equal(weights(model), weights(other))
 
 
 def test_bf16_changes_the_arithmetic_and_hardly_the_scores():
@@ -260,6 +256,6 @@ def test_bf16_changes_the_arithmetic_and_hardly_the_scores():
         fitted = fit(model, dataset, steps=30, validation=dataset, evaluate_every=30, precision=precision)
         assert all(p.dtype == torch.float32 for p in model.parameters())
         scores[precision] = fitted.history.query("split == 'validation' and metric == 'auroc'")["value"].to_numpy()
-        scores[precision, "weights"] = weights_of(model)
+        scores[precision, "weights"] = weights(model)
     np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.02)
     assert not torch.equal(scores["bf16", "weights"], scores["fp32", "weights"])

@@ -1,6 +1,6 @@
 """Learning from images without labels: contrastive, pretext and masked tasks. Chapter: self_supervision."""
 
-from medgen_utils.evaluation.probes import linear_probe
+from medgen_utils.probes import linear_probe
 from medgen_utils.self_supervision.algorithms import (
     BYOL,
     MAE,

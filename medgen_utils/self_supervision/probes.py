@@ -1,6 +1,6 @@
 """What pre-trained features are worth: fine-tuning, neighbours, components. Chapter: self_supervision.
 
-The linear probe is `evaluation.probes.linear_probe`.
+The linear probe is `probes.linear_probe`.
 """
 
 from __future__ import annotations

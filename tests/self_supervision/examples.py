@@ -1,9 +1,7 @@
 """Images, features and small networks for the tests of self-supervision."""
 
 import torch
-from torch import nn
 
-from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
 
 
@@ -17,14 +15,6 @@ def normal(*shape, seed=0):
 
 def images(n=6, channels=1, size=28, seed=0):
     return torch.rand(n, channels, size, size, generator=generator(seed))
-
-
-def make(algorithm, channels=1, **hyperparameters):
-    torch.manual_seed(0)
-    featurizer = SmallCNN(channels, width=4)
-    model = algorithm(featurizer, nn.Linear(featurizer.n_features, 2), **hyperparameters).train()
-    model.prepare()
-    return model
 
 
 def draw_batches(sizes, channels=1, seed=0):

@@ -6,7 +6,8 @@ import torch
 from medgen_utils import self_supervision as ssl
 from medgen_utils.self_supervision import BYOL, MAE, JiGen, RotNet, SimCLR
 from medgen_utils.training import ERM, build, fit
-from tests.self_supervision.examples import draw_batches, images, make, weights
+from tests.networks import make, weights
+from tests.self_supervision.examples import draw_batches, images
 
 PRETRAINING = (SimCLR, BYOL, RotNet, MAE)
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from medgen_utils import self_supervision as ssl
 from medgen_utils.self_supervision import SimCLR
-from tests.self_supervision.examples import draw_batches, generator, images, make, normal, weights
+from tests.networks import make, weights
+from tests.self_supervision.examples import draw_batches, generator, images, normal
 
 
 class TestContrastive:

@@ -7,7 +7,8 @@ import torch
 from medgen_utils import self_supervision as ssl
 from medgen_utils.self_supervision import SimCLR
 from medgen_utils.training import ERM, build, extract_features
-from tests.self_supervision.examples import generator, normal, weights
+from tests.networks import weights
+from tests.self_supervision.examples import generator, normal
 
 
 class TestAfterTraining:
