@@ -12,6 +12,7 @@ from tools import ROOT
 from tools.teach import exercises, material, outline, work_through
 
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
+FOUND = {name: exercises.read(notebook, exercises.masters(name)) for name, notebook in NOTEBOOKS.items()}
 every_chapter = pytest.mark.parametrize("chapter", NOTEBOOKS)
 KINDS = {
     "student": "{}.ipynb",
@@ -48,7 +49,7 @@ def test_every_chapter_has_everything(written, chapter):
 def test_students_get_stubs_checks_and_hints_and_nothing_else(written, chapter):
     derived = notebook(written, "student", chapter)
     text = "\n".join(cell.source for cell in derived.cells)
-    for exercise in exercises.read(NOTEBOOKS[chapter]):
+    for exercise in FOUND[chapter]:
         assert derived.cells[exercise.stub].source == exercises.cut(exercise.solution)
         assert derived.cells[exercise.check].source == NOTEBOOKS[chapter].cells[exercise.check].source
         assert derived.cells[exercise.answer].source.startswith("<details><summary>Hint</summary>")
@@ -62,7 +63,7 @@ def test_students_get_stubs_checks_and_hints_and_nothing_else(written, chapter):
 
 @every_chapter
 def test_the_student_notebook_is_the_solution_notebook_cut_at_the_marks(written, chapter):
-    for exercise in exercises.read(NOTEBOOKS[chapter]):
+    for exercise in FOUND[chapter]:
         student, solution = (notebook(written, kind, chapter).cells[exercise.stub] for kind in ("student", "solution"))
         assert exercises.cut(solution.source) == student.source
         for cell in (student, solution):
@@ -75,9 +76,8 @@ def test_the_student_notebook_is_the_solution_notebook_cut_at_the_marks(written,
 @every_chapter
 def test_teachers_read_the_typical_mistakes(written, chapter):
     derived = notebook(written, "solution", chapter)
-    typical = exercises.typical_answers(chapter)
-    for exercise in exercises.read(NOTEBOOKS[chapter]):
-        for wrong in typical[exercise.name]["wrong"]:
+    for exercise in FOUND[chapter]:
+        for wrong in exercise.wrong:
             assert wrong["mistake"] in derived.cells[exercise.answer].source
 
 
@@ -181,8 +181,10 @@ def test_reveal_is_the_published_one():
 def test_working_through_tries_the_stub_and_then_the_solution():
     stub = nbformat.v4.new_code_cell("answer = None", metadata={"tags": ["exercise"]})
     check = nbformat.v4.new_code_cell(
-        "'Nothing returned yet' if answer is None else f'Correct: {answer + 1}'", metadata={"tags": ["self-check"]}
+        "from medgen_utils.exercises.feedback import Feedback\n"
+        "Feedback('Not started yet' if answer is None else f'Correct: {answer + 1}')",
+        metadata={"tags": ["self-check"]},
     )
     solved = nbformat.v4.new_code_cell("answer = 41", metadata={"nbgrader": {"grade_id": "answer"}})
     student, solution = (nbformat.v4.new_notebook(cells=cells) for cells in ([stub, check], [solved, check]))
-    assert work_through.work_through(student, solution) == [("answer", "Nothing returned yet", "Correct: 42")]
+    assert work_through.work_through(student, solution) == [("answer", "Not started yet", "Correct: 42")]

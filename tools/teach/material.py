@@ -20,6 +20,7 @@ import nbformat
 from tools import ROOT
 from tools.address import Address, wanted
 from tools.teach import exercises, handouts, outline, quizzes, slides
+from tools.teach.exercises import Exercise
 
 ASSETS = ROOT / "tools" / "teach" / "assets"
 NOTE = """
@@ -29,44 +30,39 @@ NOTE = """
 
 Run the cells from top to bottom, the set-up cell first.
 In an exercise replace `...  # your code here`, run the cell, then run the self-check below it: it says what is missing.
-If you are stuck, unfold the hint. An answer is complete when the check says "Correct" or, where many answers are
-possible, "Plausible".
+If you are stuck, unfold a hint, or run the check again: each try that fails shows the next one.
+An answer is complete when the check says "Correct" or, where many answers are possible, "Plausible".
 
 </div>"""
 
 
-def student(notebook: nbformat.NotebookNode, pages: str) -> nbformat.NotebookNode:
+def student(notebook: nbformat.NotebookNode, found: list[Exercise], pages: str) -> nbformat.NotebookNode:
     """The notebook for students: stubs, checks and hints; no solutions, no outputs."""
-    derived = _travelling(notebook, pages)
+    derived = _travelling(notebook, found, pages)
     derived.cells[0].source += NOTE
-    for exercise in exercises.read(notebook):
-        answer = derived.cells[exercise.answer]
-        answer.source = exercises.SOLUTION.sub("\n", answer.source).strip()
+    for exercise in found:
+        derived.cells[exercise.answer].source = exercises.hints(exercise)
     for cell in derived.cells:
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
     return derived
 
 
-def solution(notebook: nbformat.NotebookNode, typical: dict, pages: str) -> nbformat.NotebookNode:
+def solution(notebook: nbformat.NotebookNode, found: list[Exercise], pages: str) -> nbformat.NotebookNode:
     """The notebook for teachers: solutions in place of the stubs, remarks and typical mistakes unfolded."""
-    derived = _travelling(notebook, pages)
-    for exercise in exercises.read(notebook):
+    derived = _travelling(notebook, found, pages)
+    for exercise in found:
         derived.cells[exercise.stub].source = exercise.solution
         for position in (exercise.stub, exercise.check):
             derived.cells[position].update(outputs=[], execution_count=None)
         remarks = [f"**Remarks.** {outline.absolute_links(exercise.remarks, pages)}"] if exercise.remarks else []
-        mistakes = [
-            f"- *{wrong['mistake']}*: “… {wrong['hint']} …”"
-            for wrong in typical.get(exercise.name, {}).get("wrong", [])
-        ]
+        mistakes = [f"- *{wrong['mistake']}*: “… {wrong['hint']} …”" for wrong in exercise.wrong]
         remarks += ["**Typical mistakes**, and what the check says to them:", "\n".join(mistakes)] if mistakes else []
-        answer, words = derived.cells[exercise.answer], "\n\n".join(remarks)
-        answer.source = exercises.SOLUTION.sub(lambda _: "\n" + words + "\n\n", answer.source).strip()  # noqa: B023
+        derived.cells[exercise.answer].source = "\n\n".join([exercises.hints(exercise), *remarks])
     return derived
 
 
-def _travelling(notebook: nbformat.NotebookNode, pages: str) -> nbformat.NotebookNode:
+def _travelling(notebook: nbformat.NotebookNode, found: list[Exercise], pages: str) -> nbformat.NotebookNode:
     """A copy whose links lead to the site, without the links to itself; nbgrader is told which cells are graded."""
     derived = copy.deepcopy(notebook)
     derived.metadata.get("medgen", {}).pop("executed", None)
@@ -75,7 +71,7 @@ def _travelling(notebook: nbformat.NotebookNode, pages: str) -> nbformat.Noteboo
             cell.source = outline.absolute_links(cell.source, pages)
     first = derived.cells[0]
     first.source = re.sub(r"^\[Open in Colab\].*\n\n", "", first.source, flags=re.MULTILINE)
-    for exercise in exercises.read(notebook):
+    for exercise in found:
         derived.cells[exercise.stub].metadata["nbgrader"] = {
             "schema_version": 3,
             "grade_id": exercise.name,
@@ -108,9 +104,9 @@ def teach(target: Path, root: Path = ROOT) -> list[str]:
     for path in chapters:
         chapter, notebook = path.stem, nbformat.read(path, as_version=4)
         origin = credit(address, chapter)
-        nbformat.write(student(notebook, address.pages), target / "student" / path.name)
-        typical = exercises.typical_answers(chapter, root)
-        nbformat.write(solution(notebook, typical, address.pages), target / "solution" / path.name)
+        found = exercises.read(notebook, exercises.masters(chapter, root))
+        nbformat.write(student(notebook, found, address.pages), target / "student" / path.name)
+        nbformat.write(solution(notebook, found, address.pages), target / "solution" / path.name)
         content, blocks = outline.read(notebook, address.pages), quizzes.read(chapter, root)
 
         def write(name: str, text: str) -> None:

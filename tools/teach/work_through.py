@@ -7,23 +7,22 @@ the stub runs first, and its check must not pass; then the answer of the solutio
 check must pass. Ends with exit status 1 at the first check that does otherwise; a cell that fails raises.
 """
 
-import ast
 import sys
 import time
 
 import nbformat
 from nbclient import NotebookClient
 
+from medgen_utils.exercises.feedback import PASSES
 from tools import ROOT
-from tools.teach.exercises import PASSES
 
 FOLDER = ROOT / "_build" / "teach"
-CELL_TIMEOUT = 1800  # seconds, as in `tools.execute`: the machine may be busy
+CELL_TIMEOUT = 1800  # seconds, as in tools/execute.py: the machine may be busy
 
 
 def verdict(cell: nbformat.NotebookNode) -> str:
     """What a self-check said."""
-    return ast.literal_eval(cell.outputs[-1].data["text/plain"])
+    return cell.outputs[-1].data["text/plain"]
 
 
 def work_through(student: nbformat.NotebookNode, solution: nbformat.NotebookNode) -> list[tuple[str, str, str]]:

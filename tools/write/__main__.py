@@ -1,6 +1,6 @@
 """Write everything that is derived from something else: ``make write``, or ``python -m tools.write``.
 
-Address and version (`stamp`), quiz cells and exercise stubs (`cells`), the numbers of the chapters' outputs
+Address and version (`stamp`), quizzes and exercises (`cells`), the numbers of the chapters' outputs
 (`results`), the claims that rest on them (`claims`): in this order, because one may read what another wrote.
 ``--check`` changes nothing, names the files that are out of step and ends with exit status 1 (`make lint`).
 """
@@ -12,7 +12,7 @@ from tools.write import cells, claims, results, stamp
 
 STEPS = {
     "address and version of pyproject.toml": stamp.update,
-    "quizzes and exercise stubs": cells.update,
+    "quizzes and exercises": cells.update,
     "numbers of the outputs": results.update,
     "claims": claims.update,
 }

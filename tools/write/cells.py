@@ -1,6 +1,7 @@
-"""Write into the chapters what has its master elsewhere: quiz cells (chapters/quizzes), stubs (folded solutions).
+"""Write into the chapters what has its master elsewhere: quizzes (chapters/quizzes), exercises (chapters/exercises).
 
-Neither kind of cell has an output, so no stored output becomes untrue.
+Of these cells only the check of an exercise has an output, what it says to the stub, and that is written with it: so
+no stored output becomes untrue.
 """
 
 import copy
@@ -19,7 +20,7 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
     for path in sorted(root.glob("chapters/*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         before = copy.deepcopy(notebook)
-        exercises.write_stubs(notebook)
+        exercises.write_cells(notebook, exercises.masters(path.stem, root))
         quizzes.write_cells(notebook, quizzes.read(path.stem, root))
         if notebook != before:
             wanted[path] = nbformat.writes(notebook) + "\n"
