@@ -17,7 +17,7 @@ import joblib
 import pandas as pd
 
 from medgen_utils import setup
-from medgen_utils.benchmark import evidence, find_budget, sweep
+from medgen_utils.benchmark import evidence, find_budget, packing, sweep
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Problem
 from tools import ROOT
 
@@ -43,7 +43,7 @@ def run_part(group: str, problem: Problem, jobs: int | None, device: str | None)
     contenders = [c for c in CONTENDERS if c.primary == (group == "primary")]
     path = WORK / "runs.csv"
     if not path.exists():
-        evidence.unpack(path)
+        packing.unpack(path)
     print(f"{group}: {problem.name}, {problem.steps} steps", flush=True)
     sweep(contenders, [problem], path, n_jobs=jobs, device=device, predictions=WORK / "predictions")
     pack()
@@ -51,7 +51,7 @@ def run_part(group: str, problem: Problem, jobs: int | None, device: str | None)
 
 def pack() -> None:
     """Bring what is finished into the store."""
-    rows = evidence.pack(WORK / "runs.csv", STORE, WORK / "predictions")
+    rows = packing.pack(WORK / "runs.csv", STORE, WORK / "predictions")
     print(f"{evidence.STORE}: {len(rows)} rows")
 
 

@@ -6,11 +6,7 @@ its SHA-256; its README says how each part was made. Outside the repository the 
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
@@ -20,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
-from medgen_utils.benchmark.runs import provenance, read_results
+from medgen_utils.benchmark.runs import provenance
 from medgen_utils.benchmark.standings import chosen
 from medgen_utils.data.prepared import Source, obtain
 from medgen_utils.machine import with_one_thread
@@ -163,7 +159,17 @@ def _task_of(row: dict) -> Task:
 
 def predictions(problem: str, protocol: int) -> pd.DataFrame:
     """The stored predictions of featured runs as the tidy frame, so that intervals go over patients."""
-    file = np.load(path_of(_predictions_file(problem, protocol)))
+    return load_predictions(path_of(predictions_file(problem, protocol)))
+
+
+def predictions_file(problem: str, protocol: int) -> str:
+    """The name in the store of the predictions of a problem."""
+    return f"predictions/{problem.replace(' ', '-')}-{protocol}.npz"
+
+
+def load_predictions(path: Path) -> pd.DataFrame:
+    """The tidy frame of a file of predictions, as `packing.pack` writes it."""
+    file = np.load(path)
     runs = json.loads(str(file["runs"]))
     frames = []
     for number, (method, left_out, trial, seed) in enumerate(runs):
@@ -176,98 +182,3 @@ def predictions(problem: str, protocol: int) -> pd.DataFrame:
             "pred": (p > 0.5).astype(int), "prob_0": 1 - p, "prob_1": p,
         }))  # fmt: skip
     return pd.concat(frames, ignore_index=True)
-
-
-def _pack_predictions(problem_name: str, picked: pd.DataFrame, work: Path, folder: Path) -> None:
-    """Bring the log odds of the picked runs, one npz a run in ``work``, into one file with labels and patients."""
-    problem = next(p for p in PROBLEMS if p.name == problem_name)
-    tasks = [
-        Task(problem, next(c for c in CONTENDERS if c.name == row.method), (row.left_out,), row.trial, row.seed)
-        for row in picked.itertuples()
-    ]
-    tasks = [task for task in tasks if (work / task.file).exists()]
-    if not tasks:
-        return
-    dataset = problem.load(0)
-    names = np.array(dataset.domain_names)[dataset.domain.numpy()]
-    numbers = dataset.index.tolist()
-    group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(names, dataset.group, numbers, strict=True)]
-    arrays = {"y": dataset.y.numpy().astype(np.int8), "domain": names, "group": np.array(group)}
-    for number, task in enumerate(tasks):
-        with np.load(work / task.file) as one:
-            arrays[f"index_{number}"], arrays[f"log_odds_{number}"] = one["index"], one["log_odds"]
-    runs = [[task.contender.name, task.left_out[0], int(task.trial), int(task.seed)] for task in tasks]
-    path = folder / _predictions_file(problem_name, PROTOCOL)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, runs=np.array(json.dumps(runs)), **arrays)
-
-
-def _predictions_file(problem: str, protocol: int) -> str:
-    return f"predictions/{problem.replace(' ', '-')}-{protocol}.npz"
-
-
-# -------------------------------------------------------------------------------------------------- packing
-
-
-def pack(results: str | Path, folder: str | Path, predictions: Path | None = None) -> pd.DataFrame:
-    """Add the finished runs of a CSV (as `runs.sweep` writes it) to the store in ``folder``, and write its manifest.
-
-    A run that the store has already is replaced by the new one. The bytes depend on the rows alone. ``predictions``:
-    the folder with the log odds of each run; those of the trials that training-domain validation picks are stored.
-    Returns all rows of the store.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / RUNS
-    new = rows = read_results(results).reindex(columns=COLUMNS)
-    key = ["protocol", "backbone", "image_size", *KEY]
-    if path.exists():
-        before = load_rows(path)
-        fresh = pd.MultiIndex.from_frame(rows[key])
-        rows = pd.concat([before[~pd.MultiIndex.from_frame(before[key]).isin(fresh)], rows], ignore_index=True)
-    rows = rows.sort_values([*key, "split", "domain"], ignore_index=True)
-    packed = io.BytesIO()
-    with gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as stream:
-        stream.write(rows.to_csv(index=False, lineterminator="\n").encode())
-    _replace(path, packed.getvalue())
-    if predictions:
-        for problem, part in chosen(new).groupby("problem"):
-            _pack_predictions(problem, part, Path(predictions), folder)
-    _write_manifest(folder, rows)
-    return rows
-
-
-def unpack(path: str | Path) -> None:
-    """Start a CSV for `runs.sweep` with what the store has of the present protocol, so that nothing is run twice."""
-    rows = load_rows(path_of(RUNS))
-    rows = rows[rows["protocol"] == PROTOCOL]
-    if len(rows):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        rows = rows.assign(rows=rows.groupby(KEY)["n"].transform("size"))
-        rows.to_csv(path, index=False, lineterminator="\n")
-
-
-def _write_manifest(folder: Path, rows: pd.DataFrame) -> None:
-    """``manifest.json``: the store's files with their SHA-256, and what each protocol holds."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".gz", ".npz", ".csv"))
-    listed = {
-        str(p.relative_to(folder)): {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size}
-        for p in files
-    }
-    protocols = {
-        str(protocol): {
-            "runs": len(part.drop_duplicates(["backbone", "image_size", *KEY])),
-            "commits": sorted(part["commit"].dropna().astype(str).unique()),
-            "first": part["finished"].min(),
-            "last": part["finished"].max(),
-        }
-        for protocol, part in rows.groupby("protocol")
-    }
-    text = json.dumps({"files": listed, "protocols": protocols}, indent=1) + "\n"
-    _replace(folder / MANIFEST, text.encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)

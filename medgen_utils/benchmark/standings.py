@@ -15,7 +15,7 @@ from scipy.special import stdtr
 from medgen_utils import selection
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
 from medgen_utils.benchmark.protocol import KEY
-from medgen_utils.benchmark.runs import plan
+from medgen_utils.benchmark.runs import RISE, plan, rise
 from medgen_utils.evaluation.intervals import sign_flip_test
 from medgen_utils.selection import RULES
 
@@ -25,6 +25,7 @@ INNER = {
     for problem in PROBLEMS
     for target, inner in zip(problem.targets, problem.inner, strict=True)
 }
+BASELINE, ALL_SEEDS = "ERM", -1  # a seed of rows that stand for all of them: the ensemble
 UNIT = ["problem", "method", "target", "seed"]
 
 
@@ -73,23 +74,26 @@ def final_scores(results: pd.DataFrame) -> pd.DataFrame:
     return final.assign(unit=final["domain"].where(targets > 1, "seed " + final["seed"].astype(str)))
 
 
-def standings(results: pd.DataFrame, baseline: str = "ERM", level: float = 0.95) -> pd.DataFrame:
+def standings(results: pd.DataFrame, baseline: str = BASELINE, level: float = 0.95) -> pd.DataFrame:
     """A row for each method on each problem, best first within a problem.
 
     Columns: problem, method, family, units (their number), value (mean AUROC over units), worst (the lowest unit)
     and worst_unit; difference from the baseline on the same units with low and high (Student's t over units), p_value
     of that t test, sign_flip (p value of `sign_flip_test`) and smallest (the least it could have been), gains (units
     above the baseline); rank within the problem, 1 is best (NaN for the upper bound, which is no remedy); seconds of
-    training, mean of the runs. ValueError where a method lacks runs that the baseline has.
+    training, mean of the runs; in_domain (source-validation AUROC of the chosen trials), rise (over the last quarter
+    of their learning curves) and converged (rise <= `runs.RISE`; None where unknown). ValueError where a method lacks
+    runs that the baseline has.
     """
     final = final_scores(results)
     scores = final.pivot_table(index=["problem", "method", "family"], columns="unit", values="auroc")
     runs = final.groupby(["problem", "method", "family"]).agg(n=("auroc", "size"), seconds=("seconds", "mean"))
+    single = final.groupby(["problem", "method"])["seed"].max() == ALL_SEEDS
     rows = []
     for (problem, method, family), values in scores.iterrows():
         reference = scores.loc[(problem, baseline)].iloc[0].dropna()
         n, n_reference = runs.loc[(problem, method, family), "n"], runs.loc[(problem, baseline), "n"].iloc[0]
-        if n != n_reference:
+        if n != n_reference and not single[(problem, method)]:
             raise ValueError(f"{problem}: {method} has {n} runs, {baseline} {n_reference}: finish the sweep")
         values = values[reference.index]
         row = [problem, method, family, len(values), values.mean(), values.min(), values.idxmin()]
@@ -99,7 +103,17 @@ def standings(results: pd.DataFrame, baseline: str = "ERM", level: float = 0.95)
     honest = table["value"].where(~table["method"].isin(REFERENCES))
     table["rank"] = honest.groupby(table["problem"]).rank(ascending=False)
     table = table.merge(runs["seconds"].reset_index())
+    table = table.merge(_in_domain(results, final), on=["problem", "method"])
     return table.sort_values(["problem", "value"], ascending=[True, False], ignore_index=True)
+
+
+def _in_domain(results: pd.DataFrame, final: pd.DataFrame) -> pd.DataFrame:
+    """For each method on each problem: in_domain, rise, converged, from the validation rows of the chosen trials."""
+    inside = results[results["split"] == "validation"].merge(final[KEY].drop_duplicates(), on=KEY)
+    curves = inside["curve"].fillna("") if "curve" in inside else pd.Series("", index=inside.index)
+    inside["rise"] = [rise(curve) if curve else np.nan for curve in curves]
+    table = inside.groupby(["problem", "method"]).agg(in_domain=("auroc", "mean"), rise=("rise", "mean")).reset_index()
+    return table.assign(converged=(table["rise"] <= RISE).where(table["rise"].notna(), None))
 
 
 def compare(differences: np.ndarray, level: float = 0.95) -> list[float]:

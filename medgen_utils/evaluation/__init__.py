@@ -1,5 +1,6 @@
 """From predictions to claims: metrics, intervals, comparisons by domain. Chapter: evaluation_protocols."""
 
+from medgen_utils.evaluation.bootstrap import bootstrap_draws, bootstrap_interval
 from medgen_utils.evaluation.by_domain import (
     generalization_gap,
     metrics_by,
@@ -10,8 +11,6 @@ from medgen_utils.evaluation.cells import Cell, Cells, cells_by_domain
 from medgen_utils.evaluation.intervals import (
     Interval,
     SignFlip,
-    bootstrap_draws,
-    bootstrap_interval,
     holm,
     sign_flip_test,
     t_interval,
@@ -21,6 +20,7 @@ from medgen_utils.evaluation.metrics import (
     UndefinedMetric,
     accuracy,
     auroc,
+    average_precision,
     balanced_accuracy,
     brier,
     calibration_error,
@@ -33,7 +33,8 @@ from medgen_utils.evaluation.metrics import (
 from medgen_utils.evaluation.predictions import predict_probabilities, predictions_frame, probabilities
 
 __all__ = [
-    "METRICS", "Cell", "Cells", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "balanced_accuracy",
+    "METRICS", "Cell", "Cells", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "average_precision",
+    "balanced_accuracy",
     "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
     "expected_calibration_error", "f1", "generalization_gap", "holm", "metrics_by", "paired_difference",
     "predict_probabilities", "predictions_frame", "probabilities", "reliability_curve",

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from medgen_utils.evaluation.cells import Cells, cells_by_domain
-from medgen_utils.evaluation.intervals import Interval, percentiles, t_interval
-from medgen_utils.evaluation.metrics import LOWER_IS_BETTER, Metric
+from medgen_utils.evaluation.cells import Cell, Cells, Resampled, cells_by_domain
+from medgen_utils.evaluation.estimates import Estimate
+from medgen_utils.evaluation.intervals import Interval, t_interval
+from medgen_utils.evaluation.metrics import HIGHEST, LOWER_IS_BETTER, METRICS, Metric
 
 COLUMNS = ["metric", "value", "n", "low", "high"]
 
@@ -26,28 +27,28 @@ def metrics_by(
     seed: int = 0,
     level: float = 0.95,
     units: str = "patient",
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """Metrics with intervals, a long frame: the columns ``by``, then metric, value, n, low, high.
 
     value: the metric of each run in each domain, averaged over runs, then over the domains of the group (so without
     "domain" in ``by`` it is the mean over domains, not the metric of pooled images). n: distinct images.
     low, high: units="patient", percentile bootstrap of the patients of each domain, jointly for all runs (these
-    hospitals, other patients); units="domain", Student's t over the domain values (other hospitals; NaN for one).
+    hospitals, other patients); units="domain", Student's t over the domain values (other hospitals; NaN for one, cut
+    where a metric ends). method="delong": for AUROC, shares and Brier score intervals that hold for few patients too.
     NaN with a warning where a class is missing; resamples without a value are left out.
     """
-    return metrics_of(cells_by_domain(frame, by, metrics, n_resamples, seed), level, units)
+    return metrics_of(cells_by_domain(frame, by, metrics, n_resamples, seed, method), level, units)
 
 
 def metrics_of(cells: Cells, level: float = 0.95, units: str = "patient") -> pd.DataFrame:
     """`metrics_by` from computed cells."""
     rows = []
     for key, domains in cells.groups.items():
-        values = np.stack([cell.value for cell in domains.values()])
-        draws = np.mean([cell.draws for cell in domains.values()], axis=0)
         n = sum(cell.n for cell in domains.values())
         for i, name in enumerate(cells.metrics):
-            value, low, high = _interval(values[:, i], draws[i], level, units)
-            rows.append([*key, name, value, n, low, high])
+            interval = _interval([cell.estimates[i] for cell in domains.values()], level, units, name)
+            rows.append([*key, name, interval.value, n, interval.low, interval.high])
     return pd.DataFrame(rows, columns=[*cells.by, *COLUMNS])
 
 
@@ -58,26 +59,29 @@ def worst_domain(
     n_resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """The domain with the worst value (mean over runs) in each group: by, domain, metric, value, n, low, high.
 
     The interval resamples all domains and takes the worst of each resample. The worst of several noisy values is
     pessimistic: read it next to all domains.
     """
-    return worst_domain_of(cells_by_domain(frame, by, [metric], n_resamples, seed), level)
+    return worst_domain_of(cells_by_domain(frame, by, [metric], n_resamples, seed, method), level)
 
 
 def worst_domain_of(cells: Cells, level: float = 0.95, metric: str | None = None) -> pd.DataFrame:
     """`worst_domain` from computed cells; ``metric``: one of theirs, the first unless given."""
     i, name = _position(cells, metric)
-    best, worst = (np.min, np.argmax) if name in LOWER_IS_BETTER else (np.max, np.argmin)
+    sign = -1 if name in LOWER_IS_BETTER else 1
     rows = []
     for key, domains in cells.groups.items():
-        names, values = list(domains), np.array([cell.value[i] for cell in domains.values()])
-        draws = np.stack([cell.draws[i] for cell in domains.values()])
-        at = int(worst(values)) if not np.isnan(values).any() else int(np.flatnonzero(np.isnan(values))[0])
-        low, high = percentiles(-best(-draws, axis=0), level)
-        rows.append([*key, names[at], name, values[at], domains[names[at]].n, low, high])
+        estimates = {domain: cell.estimates[i] for domain, cell in domains.items()}
+        undefined = [domain for domain, estimate in estimates.items() if np.isnan(estimate.value)]
+        at = undefined[0] if undefined else min(estimates, key=lambda domain: sign * estimates[domain].value)
+        value = low = high = np.nan
+        if not undefined:
+            value, low, high = type(estimates[at]).worst(list(estimates.values()), level, sign)
+        rows.append([*key, at, name, value, domains[at].n, low, high])
     return pd.DataFrame(rows, columns=[*cells.by, "domain", *COLUMNS])
 
 
@@ -89,12 +93,13 @@ def generalization_gap(
     n_resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """How much worse each domain is than the reference domain: by, domain, metric, value, n, low, high.
 
     value: reference minus domain (domain minus reference where lower is better), so positive is a loss.
     """
-    return generalization_gap_of(cells_by_domain(frame, by, [metric], n_resamples, seed), reference, level)
+    return generalization_gap_of(cells_by_domain(frame, by, [metric], n_resamples, seed, method), reference, level)
 
 
 def generalization_gap_of(cells: Cells, reference: str, level: float = 0.95, metric: str | None = None) -> pd.DataFrame:
@@ -103,15 +108,18 @@ def generalization_gap_of(cells: Cells, reference: str, level: float = 0.95, met
     sign = -1 if name in LOWER_IS_BETTER else 1
     rows = []
     for key, domains in cells.groups.items():
-        if reference not in domains:
-            raise ValueError(f"no reference domain {reference!r}: choose from {sorted(domains)}")
-        home = domains[reference]
-        for domain, cell in domains.items():
-            if domain != reference:
-                low, high = percentiles(sign * (home.draws[i] - cell.draws[i]), level)
-                gap = sign * (home.value[i] - cell.value[i])
-                rows.append([*key, domain, name, gap, cell.n, low, high])
+        for domain, gap in gaps(domains, reference, i, sign).items():
+            rows.append([*key, domain, name, gap.value, domains[domain].n, *gap.interval(level)[1:]])
     return pd.DataFrame(rows, columns=[*cells.by, "domain", *COLUMNS])
+
+
+def gaps(domains: dict[str, Cell], reference: str, i: int = 0, sign: int = 1) -> dict[str, Resampled | Estimate]:
+    """Metric ``i`` of the reference minus that of each other domain; the other way round with sign -1."""
+    if reference not in domains:
+        raise ValueError(f"no reference domain {reference!r}: choose from {sorted(domains)}")
+    home = domains[reference].estimates[i]
+    others = {domain: cell.estimates[i] for domain, cell in domains.items() if domain != reference}
+    return {d: home.minus(other) if sign == 1 else other.minus(home) for d, other in others.items()}
 
 
 def paired_difference(
@@ -124,6 +132,7 @@ def paired_difference(
     seed: int = 0,
     level: float = 0.95,
     units: str = "patient",
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """Metric of algorithm ``a`` minus that of ``b`` on the same images: by, metric, value, n, low, high.
 
@@ -132,7 +141,7 @@ def paired_difference(
     ValueError where the two were not tested on the same images with the same labels.
     """
     check_same_images(frame, a, b)
-    both = (cells_by_domain(frame[frame["algorithm"] == x], by, [metric], n_resamples, seed) for x in (a, b))
+    both = (cells_by_domain(frame[frame["algorithm"] == x], by, [metric], n_resamples, seed, method) for x in (a, b))
     return paired_difference_of(*both, level, units)
 
 
@@ -143,12 +152,15 @@ def paired_difference_of(
     i, name = _position(a, metric)
     rows = []
     for key, domains in a.groups.items():
-        pairs = [(cell, b.groups[key][domain]) for domain, cell in domains.items()]
-        values = np.array([cell.value[i] - other.value[i] for cell, other in pairs])
-        draws = np.mean([cell.draws[i] - other.draws[i] for cell, other in pairs], axis=0)
-        value, low, high = _interval(values, draws, level, units)
-        rows.append([*key, name, value, sum(cell.n for cell in domains.values()), low, high])
+        interval = _interval(list(differences(domains, b.groups[key], i).values()), level, units)
+        n = sum(cell.n for cell in domains.values())
+        rows.append([*key, name, interval.value, n, interval.low, interval.high])
     return pd.DataFrame(rows, columns=[*a.by, *COLUMNS])
+
+
+def differences(a: dict[str, Cell], b: dict[str, Cell], i: int = 0) -> dict[str, Resampled | Estimate]:
+    """Metric ``i`` of the cells ``a`` minus that of ``b``, for each domain, on the same patients."""
+    return {domain: cell.estimates[i].minus(b[domain].estimates[i]) for domain, cell in a.items()}
 
 
 def check_same_images(frame: pd.DataFrame, a: str, b: str) -> None:
@@ -164,14 +176,16 @@ def check_same_images(frame: pd.DataFrame, a: str, b: str) -> None:
         )
 
 
-def _interval(values: np.ndarray, draws: np.ndarray, level: float, units: str) -> Interval:
-    """Mean of the domain values with the interval for other patients (``draws``) or for other domains (Student's t)."""
-    value = float(values.mean())
+def _interval(
+    estimates: Sequence[Resampled | Estimate], level: float, units: str, metric: str | None = None
+) -> Interval:
+    """Mean of the domains with the interval for other patients, or for other domains (Student's t)."""
     if units == "patient":
-        return Interval(value, *percentiles(draws, level))
+        return type(estimates[0]).mean(estimates).interval(level)
     if units != "domain":
         raise ValueError(f"units {units!r}: choose 'patient' (other patients) or 'domain' (other hospitals)")
-    return t_interval(values, level)
+    bounds = (0.0, HIGHEST.get(metric, 1.0)) if metric in METRICS else (-np.inf, np.inf)
+    return t_interval(np.array([estimate.value for estimate in estimates]), level, bounds)
 
 
 def _position(cells: Cells, metric: str | None) -> tuple[int, str]:

@@ -17,17 +17,47 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medgen_utils.evaluation.intervals import bootstrap_draws
+from medgen_utils.evaluation.bootstrap import bootstrap_draws, no_spread
+from medgen_utils.evaluation.delong import ESTIMATES, estimate
+from medgen_utils.evaluation.estimates import Estimate
+from medgen_utils.evaluation.intervals import Interval, percentiles
 from medgen_utils.evaluation.metrics import METRICS, Metric
 from medgen_utils.evaluation.predictions import probabilities
 
 
+class Resampled(NamedTuple):
+    """A value with its resamples (r,): the bootstrap's answer to `estimates.Estimate`."""
+
+    value: float
+    resamples: np.ndarray
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Percentile interval; resamples without a value are left out."""
+        return Interval(self.value, *percentiles(self.resamples, level))
+
+    def minus(self, other: Resampled) -> Resampled:
+        """The difference, on the same resamples."""
+        return Resampled(self.value - other.value, self.resamples - other.resamples)
+
+    @staticmethod
+    def mean(items: Sequence[Resampled]) -> Resampled:
+        """The mean of several."""
+        value = float(np.mean([item.value for item in items]))
+        return Resampled(value, np.mean([item.resamples for item in items], axis=0))
+
+    @staticmethod
+    def worst(items: Sequence[Resampled], level: float, sign: int) -> Interval:
+        """The lowest of several (highest with sign -1), with the interval of the lowest of each resample."""
+        value = sign * np.min([sign * item.value for item in items])
+        draws = sign * np.min([sign * item.resamples for item in items], axis=0)
+        return Interval(float(value), *percentiles(draws, level))
+
+
 class Cell(NamedTuple):
-    """One domain in one group of runs: images, value of each metric (m,), and its resamples (m, r)."""
+    """One domain in one group of runs: distinct images, and an estimate of each metric."""
 
     n: int
-    value: np.ndarray
-    draws: np.ndarray
+    estimates: tuple[Resampled | Estimate, ...]
 
 
 @dataclass(frozen=True)
@@ -40,31 +70,72 @@ class Cells:
 
 
 def cells_by_domain(
-    frame: pd.DataFrame, by: Sequence[str], metrics: Sequence[str | Metric], n_resamples: int, seed: int
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    metrics: Sequence[str | Metric],
+    n_resamples: int,
+    seed: int,
+    method: str = "bootstrap",
 ) -> Cells:
-    """For each group of ``by`` and each domain in it the metrics, averaged over runs, with their resamples.
+    """For each group of ``by`` and each domain in it the metrics, averaged over runs, each with its uncertainty.
 
-    A domain gets the same resampled patients in every group that holds the same patients, which pairs comparisons.
+    method="bootstrap": a domain gets the same resampled patients in every group that holds the same patients, which
+    pairs comparisons. method="delong": no resampling (`delong.ESTIMATES`).
     """
+    if method not in ("bootstrap", "delong"):
+        raise ValueError(f"method {method!r}: choose 'bootstrap' or 'delong'")
     functions = [_function(metric) for metric in metrics]
+    names = tuple(metric if isinstance(metric, str) else metric.__name__ for metric in metrics)
     groups: dict[tuple, dict[str, Cell]] = {}
     for key, domain, rows in _groups(frame, by):
-        if rows.duplicated(["run", "index"]).any():
-            twice = rows.loc[rows.duplicated(["run", "index"]), ["run", "index"]].iloc[0].to_list()
-            raise ValueError(f"in {domain!r} run {twice[0]!r} has image {twice[1]} twice: give each run its own name")
-        codes, patients = pd.factorize(rows["group"], sort=True)
-        values, draws = [], []
-        for run in rows["run"].unique():
-            inside = (rows["run"] == run).to_numpy()
-            y, prob = rows["y"].to_numpy()[inside], probabilities(rows[inside])
-            rng = np.random.default_rng([seed, zlib.crc32(str(domain).encode())])
-            values.append([metric(y, prob) for metric in functions])
-            units = codes[inside]
-            draws.append(bootstrap_draws(functions, y, prob, units, len(patients), n_resamples, rng))
-        cell = Cell(rows["index"].nunique(), np.mean(values, axis=0), np.mean(draws, axis=0))
-        groups.setdefault(key, {})[domain] = cell
-    names = tuple(metric if isinstance(metric, str) else metric.__name__ for metric in metrics)
+        runs = runs_of(rows, domain)
+        if method == "delong":
+            estimates = _estimates(names, runs, domain)
+        else:
+            rng_seed = [seed, zlib.crc32(str(domain).encode())]
+            estimates = _resampled(functions, names, runs, n_resamples, rng_seed)
+        groups.setdefault(key, {})[domain] = Cell(rows["index"].nunique(), tuple(estimates))
     return Cells(tuple(by), names, groups)
+
+
+def runs_of(rows: pd.DataFrame, domain: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Labels, probabilities (n, k) and patients (numbers from 0, the same in every run) of each run of one domain."""
+    if rows.duplicated(["run", "index"]).any():
+        twice = rows.loc[rows.duplicated(["run", "index"]), ["run", "index"]].iloc[0].to_list()
+        raise ValueError(f"in {domain!r} run {twice[0]!r} has image {twice[1]} twice: give each run its own name")
+    codes, _ = pd.factorize(rows["group"], sort=True)
+    masks = [(rows["run"] == run).to_numpy() for run in rows["run"].unique()]
+    return [(rows["y"].to_numpy()[inside], probabilities(rows[inside]), codes[inside]) for inside in masks]
+
+
+def _estimates(names: Sequence[str], runs: list, domain: str) -> list[Estimate]:
+    y, prob, units = one_test(runs, domain)
+    return [estimate(name, y, prob, units, domain) for name in names]
+
+
+def one_test(runs: list, domain: str) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Labels and patients that all runs of `runs_of` share, and the probabilities of each; ValueError otherwise."""
+    y, _, units = runs[0]
+    if any(len(run[0]) != len(y) or (run[0] != y).any() or (run[2] != units).any() for run in runs):
+        raise ValueError(f"runs in {domain!r} were not tested on the same images in one order: sort them by index")
+    return y, [prob for _, prob, _ in runs], units
+
+
+def _resampled(
+    functions: Sequence[Metric], names: Sequence[str], runs: list, n_resamples: int, rng_seed: list[int]
+) -> list[Resampled]:
+    n_units = 1 + max(units.max() for _, _, units in runs)
+    values, draws = [], []
+    for y, prob, units in runs:
+        rng = np.random.default_rng(rng_seed)
+        values.append([metric(y, prob) for metric in functions])
+        draws.append(bootstrap_draws(functions, y, prob, units, n_units, n_resamples, rng))
+    values, draws = np.mean(values, axis=0), np.mean(draws, axis=0)
+    for i, name in enumerate(names):
+        if name in ESTIMATES and no_spread(draws[i]):  # no resample differs: that is no certainty
+            y, prob, units = runs[0]
+            draws[i] = estimate(name, y, [prob], units).draws(n_resamples, np.random.default_rng(rng_seed))
+    return [Resampled(*pair) for pair in zip(values, draws, strict=True)]
 
 
 def _groups(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[tuple, str, pd.DataFrame]]:

@@ -1,4 +1,4 @@
-"""How sure is a number? Intervals over patients and over domains, on plain arrays. Chapter: evaluation_protocols."""
+"""Intervals and tests for a few numbers, one a domain, and for many at once. Chapter: evaluation_protocols."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.special import stdtrit  # Student's quantile; scipy.stats would double the import time
 
-from medgen_utils.evaluation.metrics import Metric, UndefinedMetric
+from medgen_utils.evaluation.metrics import UndefinedMetric
 
 
 class Interval(NamedTuple):
@@ -19,68 +18,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-def bootstrap_interval(
-    metric: Metric,
-    y: np.ndarray,
-    score: np.ndarray,
-    groups: np.ndarray | None = None,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap interval of a metric: (value, low, high).
-
-    y (n,), score (n,) or (n, k); metric(y, score, weights) as in ``metrics``. groups (n,): what is resampled as a
-    whole, the patient, or the domain when the claim is about new hospitals (with few of them too narrow).
-    The draws are those of ``scipy.stats.bootstrap`` with ``rng=numpy.random.default_rng(seed)``.
-    """
-    units = np.arange(len(y)) if groups is None else pd.factorize(np.asarray(groups), sort=True)[0]
-    rng = np.random.default_rng(seed)
-    draws = bootstrap_draws([metric], np.asarray(y), np.asarray(score), units, units.max() + 1, n_resamples, rng)
-    return Interval(metric(y, score), *percentiles(draws[0], level))
-
-
-def bootstrap_draws(
-    metrics: Sequence[Metric],
-    y: np.ndarray,
-    score: np.ndarray,
-    units: np.ndarray,
-    n_units: int,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Values of the metrics on resampled units, (metrics, n_resamples). units (n,): numbers 0 to n_units - 1.
-
-    A resample is a row of counts, how often each unit was drawn, so a metric handles thousands of them at once;
-    memory stays bounded for any n.
-    """
-    if score.ndim == 2 and score.shape[1] == 2:
-        score = score[:, 1]
-    if score.ndim == 1:  # sorted once here, not once per chunk in the metric
-        order = np.lexsort((y, score))
-        y, score, units = y[order], score[order], units[order]
-    draws = np.empty((len(metrics), n_resamples))
-    step = min(n_resamples, max(8, 2**22 // max(len(y), n_units)))  # resamples held at once: 32 MB
-    weights = np.empty((step, len(y)), np.int64)
-    for start in range(0, n_resamples, step):
-        rows = min(step, n_resamples - start)
-        _draw_counts(rng, n_units, units, weights[:rows])
-        for i, metric in enumerate(metrics):
-            draws[i, start : start + rows] = metric(y, score, weights[:rows])
-    return draws
-
-
-def _draw_counts(rng: np.random.Generator, n_units: int, units: np.ndarray, weights: np.ndarray) -> None:
-    """Fill ``weights`` (r, n) with how often the unit of each row is drawn, a few rows at a time, within the cache."""
-    step = max(1, 2**16 // n_units)
-    for start in range(0, len(weights), step):
-        part = weights[start : start + step]
-        drawn = rng.integers(0, n_units, size=(len(part), n_units))
-        drawn += n_units * np.arange(len(part))[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        counts.take(units, axis=1, out=part, mode="clip")
 
 
 def percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:
@@ -92,11 +29,12 @@ def percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
+def t_interval(values: np.ndarray, level: float = 0.95, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
     """Mean of a few independent values (D,), one a domain, with Student's t interval; NaN ends for a single one.
 
     The interval for the mean over *other* hospitals. It assumes that the hospitals at hand are a fair sample of them;
-    resampling four hospitals instead would be too narrow.
+    resampling four hospitals instead would be too narrow. Ends beyond ``bounds`` are cut there, which costs no
+    coverage: the mean of an AUROC is never above 1.
     """
     values = np.asarray(values, float)
     value = float(values.mean())
@@ -104,7 +42,7 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
         warnings.warn("one domain says nothing about other domains: the interval is NaN", UndefinedMetric, stacklevel=3)
         return Interval(value, np.nan, np.nan)
     half = float(stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(len(values)))
-    return Interval(value, value - half, value + half)
+    return Interval(value, max(value - half, bounds[0]), min(value + half, bounds[1]))
 
 
 class SignFlip(NamedTuple):

@@ -18,6 +18,7 @@ Array = np.ndarray
 Metric = Callable[..., float | Array]
 
 LOWER_IS_BETTER = ("loss", "brier", "calibration_error")
+HIGHEST = {"brier": 2.0}  # of several classes; every other metric here ends at 1
 
 
 class UndefinedMetric(RuntimeWarning):
@@ -65,13 +66,13 @@ def _binary_auroc(positive: Array, score: Array, weights: Array) -> Array:
 def accuracy(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
     """Share of images whose most probable class is the recorded one, in [0, 1]. It follows the prevalence."""
     y, prob, rows = _checked(y, prob, weights)
-    return _answer(_mean(_predicted(prob) == y, rows), weights, "accuracy")
+    return _answer(_mean(predicted_class(prob) == y, rows), weights, "accuracy")
 
 
 def balanced_accuracy(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
     """Mean over classes of the share of their images that is recognised, in [0, 1]; it ignores the prevalence."""
     y, prob, rows = _checked(y, prob, weights)
-    correct = _predicted(prob) == y
+    correct = predicted_class(prob) == y
     member = y[:, None] == np.arange(_n_classes(prob))
     recalls = _ratio(_total(rows, correct[:, None] & member), _total(rows, member))
     return _answer(recalls.mean(axis=1), weights, "balanced_accuracy")
@@ -83,7 +84,7 @@ def f1(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
     NaN where a class is neither present nor predicted.
     """
     y, prob, rows = _checked(y, prob, weights)
-    predicted = _predicted(prob)
+    predicted = predicted_class(prob)
     classes = range(prob.shape[1]) if prob.ndim == 2 else (1,)
     scores = [
         _ratio(2 * _total(rows, (predicted == k) & (y == k)), _total(rows, predicted == k) + _total(rows, y == k))
@@ -112,6 +113,25 @@ def sensitivity_at_specificity(
         best = found[allowed].max(initial=0.0)
         result[i] = best / found[-1] if found[-1] > 0 and alarms[-1] > 0 else np.nan
     return _answer(result, weights, "sensitivity_at_specificity")
+
+
+def average_precision(y: Array, score: Array, weights: Array | None = None) -> float | Array:
+    """Area under the precision-recall curve: mean precision at the positives, in [0, 1]; its chance is the prevalence.
+
+    score (n,) of class 1, or (n, k): the mean over classes, each against the rest. Tied scores count as one threshold,
+    as in scikit-learn's ``average_precision_score``.
+    """
+    y, score, rows = _checked(y, score, weights)
+    pairs = [(y == 1, score)] if score.ndim == 1 else [(y == k, score[:, k]) for k in range(score.shape[1])]
+    return _answer(np.mean([_precision(*pair, rows) for pair in pairs], axis=0), weights, "average_precision")
+
+
+def _precision(positive: Array, score: Array, rows: Array) -> Array:
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
+    found, flagged = (np.cumsum(w, axis=1)[:, ends] for w in (rows[:, order] * positive[order], rows[:, order]))
+    share = np.divide(found, flagged, out=np.zeros(found.shape), where=flagged > 0)
+    return _ratio((np.diff(found, axis=1, prepend=0) * share).sum(1), found[:, -1].astype(float))
 
 
 def brier(y: Array, prob: Array, weights: Array | None = None) -> float | Array:
@@ -190,6 +210,7 @@ METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "f1": f1,
+    "average_precision": average_precision,
     "brier": brier,
     "calibration_error": calibration_error,
     "sensitivity_at_specificity": sensitivity_at_specificity,
@@ -246,7 +267,12 @@ def _n_classes(prob: Array) -> int:
     return prob.shape[1] if prob.ndim == 2 else 2
 
 
-def _predicted(prob: Array) -> Array:
+def predicted_class(prob: Array) -> Array:
+    """The class of each image: the most probable one, class 1 strictly above 0.5 where only its probability is given.
+
+    prob (n,) of class 1 or (n, k) -> (n,) class numbers.
+    """
+    prob = prob[:, 1] if prob.ndim == 2 and prob.shape[1] == 2 else prob
     return prob.argmax(1) if prob.ndim == 2 else (prob > 0.5).astype(np.int64)
 
 

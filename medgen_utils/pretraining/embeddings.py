@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 
 from medgen_utils.evaluation.metrics import auroc
-from medgen_utils.evaluation.probes import linear_probe
+from medgen_utils.probes import linear_probe
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

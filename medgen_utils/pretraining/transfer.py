@@ -14,7 +14,7 @@ from torch import Tensor
 from medgen_utils.domains import DomainDataset, split
 from medgen_utils.evaluation import auroc
 from medgen_utils.evaluation.predictions import frame_of
-from medgen_utils.evaluation.probes import linear_probe
+from medgen_utils.probes import linear_probe
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 

@@ -57,7 +57,9 @@ def prior_correction(prob: np.ndarray, source: Sequence[float], target: Sequence
 
     prob (n, k), rows summing to 1; source and target (k,): the class shares the probabilities were made for (those of
     the training batches: equal shares if they were balanced) and those of the new place. -> (n, k), rows sum to 1.
-    Exact where only the prior differs. ValueError where a share is not positive or shapes differ.
+    Exact where only the prior differs. A row that is sure of a class the target lacks has nothing left there: the other
+    classes are taken as equally likely before. ValueError where a share is not positive, or shapes differ, or a
+    probability is NaN.
     Source: Saerens, Latinne & Decaestecker 2002. Chapter: domain_shift.
     """
     prob, source, target = (np.asarray(values, float) for values in (prob, source, target))
@@ -65,7 +67,11 @@ def prior_correction(prob: np.ndarray, source: Sequence[float], target: Sequence
         raise ValueError(f"source {source}, target {target}: give one share for each of {prob.shape[1]} classes")
     if (source <= 0).any() or (target < 0).any():
         raise ValueError(f"source {source}, target {target}: shares must be positive in the source, not negative after")
+    if target.sum() <= 0 or np.isnan(target).any() or np.isnan(prob).any():
+        raise ValueError(f"target {target}, {int(np.isnan(prob).sum())} probabilities NaN: give shares, repair images")
     odds = prob * (target / source)
+    lost = odds.sum(axis=1) == 0
+    odds[lost] = target / source
     return odds / odds.sum(axis=1, keepdims=True)
 
 

@@ -48,3 +48,17 @@ def classes(k: int = 3, names: str = "prob_{}", n: int = 240) -> pd.DataFrame:
 def models() -> pd.DataFrame:
     """The rows of two models, one below the other."""
     return pd.concat([table().assign(m=m) for m in "ab"], ignore_index=True)
+
+
+def runs_frame(runs: int) -> pd.DataFrame:
+    """The tidy frame of one model with several runs in two domains."""
+    parts = []
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        for domain in ("home", "away"):
+            y = np.tile([0, 1], 50)
+            p = 1 / (1 + np.exp(-rng.normal(2 * y - 1)))
+            columns = {"run": f"r{seed}", "algorithm": "a", "domain": domain, "index": np.arange(100), "y": y}
+            columns |= {"group": [f"{domain}/{i}" for i in range(100)], "prob_0": 1 - p, "prob_1": p}
+            parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)

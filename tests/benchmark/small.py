@@ -1,5 +1,7 @@
 """A tiny problem and a few contenders, which the tests of the benchmark share."""
 
+from dataclasses import replace
+
 from medgen_utils import clinic
 from medgen_utils.benchmark.entries import Contender, Problem
 from medgen_utils.data_augmentation import intensity_jitter
@@ -33,3 +35,5 @@ FEW = (
     Contender("CORAL", "alignment", CORAL, {"weight": (1.0, 0.1, 10.0)}),
 )
 INNER = {("small", target): inner for target, inner in zip(SMALL.targets, SMALL.inner, strict=True)}
+CREW = (replace(FEW[0], primary=True), replace(FEW[2], primary=True))
+PROBLEM = replace(SMALL, load=lambda seed: small_clinic(0), real=True, seeds=2)

@@ -2,46 +2,19 @@
 
 import gzip
 import hashlib
-import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from medgen_utils.benchmark import KEY, evidence, sweep
+from medgen_utils.benchmark import KEY, evidence, packing
 from medgen_utils.benchmark.evidence import COLUMNS, RUNS
 from medgen_utils.data import prepared
 from medgen_utils.evaluation import metrics_by
-from tests.benchmark.small import FEW, SMALL, small_clinic
 
 STORE = Path(__file__).parents[2] / evidence.STORE
-CREW = (replace(FEW[0], primary=True), replace(FEW[2], primary=True))
-PROBLEM = replace(SMALL, load=lambda seed: small_clinic(0), real=True, seeds=2)
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A work folder with a finished sweep and its predictions."""
-    folder = tmp_path_factory.mktemp("work")
-    sweep(CREW, [PROBLEM], folder / "runs.csv", trials=2, n_jobs=1, predictions=folder / "predictions")
-    return folder
-
-
-@pytest.fixture
-def entries(monkeypatch):
-    monkeypatch.setattr(evidence, "PROBLEMS", (PROBLEM,))
-    monkeypatch.setattr(evidence, "CONTENDERS", CREW)
-
-
-@pytest.fixture
-def store(work, tmp_path, monkeypatch, entries):
-    """The sweep packed, and read instead of the book's store."""
-    evidence.pack(work / "runs.csv", tmp_path / "store", work / "predictions")
-    monkeypatch.setattr(evidence, "path_of", lambda file: tmp_path / "store" / file)
-    return tmp_path / "store"
 
 
 def test_the_committed_files_are_those_of_the_manifest():
@@ -60,27 +33,6 @@ def test_the_committed_rows_have_all_columns_and_no_run_twice():
     counted = rows.drop_duplicates(["protocol", "backbone", "image_size", *KEY]).groupby("protocol").size()
     listed = {int(protocol): about["runs"] for protocol, about in evidence.manifest()["protocols"].items()}
     assert counted.to_dict() == listed
-
-
-def test_packing_twice_gives_the_same_bytes(work, store):
-    before = (store / RUNS).read_bytes()
-    rows = evidence.pack(work / "runs.csv", store, work / "predictions")
-    assert (store / RUNS).read_bytes() == before
-    assert rows.drop_duplicates(KEY).shape[0] == pd.read_csv(work / "runs.csv").drop_duplicates(KEY).shape[0]
-
-
-def test_packing_keeps_what_the_store_had_and_replaces_the_same_run(work, store, tmp_path):
-    other = pd.read_csv(work / "runs.csv").query("method == 'ERM'").assign(auroc=0.5)
-    other.to_csv(tmp_path / "new.csv", index=False)
-    rows = evidence.pack(tmp_path / "new.csv", store)
-    assert (rows[rows["method"] == "ERM"]["auroc"] == 0.5).all()
-    assert not (rows[rows["method"] == "jitter"]["auroc"] == 0.5).all() and "jitter" in set(rows["method"])
-
-
-def test_what_is_unpacked_needs_not_be_run_again(store, tmp_path, monkeypatch):
-    evidence.unpack(tmp_path / "again.csv")
-    monkeypatch.setattr("medgen_utils.benchmark.runs.run_task", lambda *_: pytest.fail("a stored run was repeated"))
-    assert len(sweep(CREW, [PROBLEM], tmp_path / "again.csv", trials=2, n_jobs=1))
 
 
 def test_rows_are_filtered_by_any_column_and_a_missing_value_is_named(store):
@@ -103,7 +55,7 @@ def test_a_stored_row_comes_out_to_the_last_digit(store):
 def test_a_row_with_other_scores_does_not_come_out(work, store, tmp_path):
     false = pd.read_csv(work / "runs.csv").assign(auroc=0.123)
     false.to_csv(tmp_path / "false.csv", index=False)
-    evidence.pack(tmp_path / "false.csv", store)
+    packing.pack(tmp_path / "false.csv", store)
     again = evidence.repeat(evidence.read(method="ERM").iloc[0])
     assert not again.came_out and "does not come out" in again.say()
 
@@ -159,8 +111,3 @@ def test_outside_the_repository_the_files_come_from_the_release_and_are_checked(
     damaged.write_bytes(b"other")
     with pytest.raises(prepared.DataCorrupt, match="SHA256"):
         evidence.read()
-
-
-def test_the_manifest_names_what_each_protocol_holds(store):
-    about = json.loads((store / evidence.MANIFEST).read_text())["protocols"]["2"]
-    assert about["runs"] == 2 * (2 * 2 * 2 + 2 * 2) and about["first"] <= about["last"]

@@ -202,3 +202,20 @@ def test_a_grid_writes_every_known_cell_and_frames_the_flagged_ones():
     assert [text.get_text() for text in axis.texts] == ["+10", "xa", "0", "xb", "-20", "yb"]
     assert len(axis.patches) == 1 and axis.patches[0].get_x() == pytest.approx(0.54)
     plt.close(axis.figure)
+
+
+def test_a_method_is_converged_where_the_curves_of_its_chosen_trials_are_flat_on_average():
+    flat, steep = "0.5 0.6 0.7 0.8 0.8 0.8 0.8 0.801", "0.5 0.6 0.7 0.7 0.7 0.8 0.8 0.9"
+    curves = np.where(RESULTS["method"] == "one", steep, flat)
+    rows = RESULTS.assign(curve=np.where(RESULTS["split"] == "validation", curves, ""))
+    table = standings(rows)
+    assert not of(table, "real", "one")["converged"] and of(table, "real", "two")["converged"]
+    assert of(table, "real", "one")["rise"] == pytest.approx(0.1)
+    assert standings(RESULTS)["converged"].isna().all()
+
+
+def test_the_in_domain_score_is_that_of_the_chosen_trials():
+    picked = chosen(RESULTS)[[*KEY]]
+    inside = RESULTS[RESULTS["split"] == "validation"].merge(picked, on=KEY)
+    by_hand = inside.query("problem == 'real' and method == 'one'")["auroc"].mean()
+    assert of(standings(RESULTS), "real", "one")["in_domain"] == pytest.approx(by_hand)

@@ -1,6 +1,7 @@
 """Every chapter keeps the rules of notebook_rules.py; and the rules catch what they are there to catch."""
 
 import copy
+import re
 
 import pytest
 
@@ -37,6 +38,12 @@ def test_chapter_starts_with_the_stamped_links_and_set_up(path):
 @chapters
 def test_chapter_names_known_data(path):
     assert set(read(path)["metadata"]["medgen"]["data"]) <= set(DATASETS)
+
+
+@chapters
+def test_files_that_a_chapter_names_exist(path):
+    named = re.findall(r"`((?:chapters|medgen_utils|tests|tools|explorer|speed)/[\w./-]*)`", path.read_text("utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 @chapters

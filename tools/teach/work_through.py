@@ -17,7 +17,7 @@ from medgen_utils.exercises.feedback import PASSES
 from tools import ROOT
 
 FOLDER = ROOT / "_build" / "teach"
-CELL_TIMEOUT = 1800  # seconds, as in tools/execute.py: the machine may be busy
+CELL_TIMEOUT = 1800  # seconds, as in `tools.execute`: the machine may be busy
 
 
 def verdict(cell: nbformat.NotebookNode) -> str:

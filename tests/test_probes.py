@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from medgen_utils.evaluation.probes import linear_probe
+from medgen_utils.probes import linear_probe
 
 RNG = np.random.default_rng(0)
 Y = (RNG.random(120) < 0.3).astype(int)

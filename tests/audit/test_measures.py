@@ -1,0 +1,102 @@
+"""What is measured in a domain: who is there, each class, parts of a domain, patients as rows."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from medgen_utils.audit.measures import (
+    by_domain,
+    by_patient,
+    curve,
+    describe,
+    per_class,
+    subgroups,
+    threshold_of,
+    too_few,
+)
+from medgen_utils.evaluation import calibration_error
+from tests.audit.examples import read, runs_frame, table
+
+
+def test_domains_say_how_many_patients_each_class_has(csv):
+    frame = read(csv(table()), group="patient", identity="id")
+    row = describe(frame, ["benign", "malignant"], 10, None)[0]
+    assert (row["images"], row["patients"], row["counts"], row["patients_by_class"]) == (80, 40, [40, 40], [20, 20])
+    assert row["note"] is None
+    assert "20 of class benign" in describe(frame, ["benign", "malignant"], 25, None)[0]["note"]
+
+
+def test_absent_classes_are_no_reason_but_a_single_one_is():
+    assert too_few([20, 0, 30], "abc", 10, "patients") is None
+    assert (
+        too_few([20, 0, 3], "abc", 10, "patients") == "too few patients to judge: 3 of class c (at least 10 are asked)"
+    )
+    assert "only class b" in too_few([0, 9], "ab", 10, "patients")
+
+
+def test_each_class_has_the_auroc_of_it_against_the_rest(csv):
+    frame = read(csv(table(k=3)), prob=["prob"])
+    tests = by_domain(frame, ["home"])
+    y, (prob,), _ = tests["home"]
+    for row in per_class("prob", "home", tests["home"], "abc", 0.95):
+        c = "abc".index(row["class"])
+        assert row["auroc"] == pytest.approx(roc_auc_score(y == c, prob[:, c]))
+        assert row["recall"] == pytest.approx((prob.argmax(1)[y == c] == c).mean())
+        assert row["recall_low"] < row["recall"] < row["recall_high"]
+
+
+def test_runs_are_brought_into_one_order():
+    frame = runs_frame(runs=2)
+    mixed = frame.sample(frac=1, random_state=0)
+    for domain in ("home", "away"):
+        first, second = (by_domain(f, [domain])[domain] for f in (frame, mixed))
+        assert np.array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_the_noise_of_calibration_is_above_the_error_of_right_probabilities_95_times_in_100():
+    below = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        p = rng.random(150)
+        y = (rng.random(150) < p).astype(int)
+        found = curve("m", "home", (y, [np.stack([1 - p, p], 1)], np.arange(150)), 500, 0)
+        assert found["error"] == pytest.approx(calibration_error(y, p))
+        below += found["error"] <= found["floor"]
+    assert 0.9 <= below / 200 <= 0.99
+
+
+def test_small_parts_of_a_domain_are_listed_with_a_note(csv):
+    frame = read(csv(table(domains=("home",))))
+    frame["subgroup"] = np.where(frame["index"] < 8, "women", "men")
+    men, women = subgroups(frame, "01", 10, 0.95)
+    assert (men["subgroup"], men["images"], men["note"]) == ("men", 232, None)
+    assert women["note"].startswith("too few patients to judge: 4 of class 0")
+    assert women["auroc_high"] - women["auroc_low"] > 0.3
+
+
+def test_patients_become_rows(csv):
+    frame = read(csv(table()), group="patient", identity="id")
+    mean, largest = by_patient(frame, "mean"), by_patient(frame, "max")
+    first = frame[frame["group"] == frame["group"].iloc[0]]
+    assert len(mean) == frame["group"].nunique() == len(largest)
+    assert mean["prob_1"].iloc[0] == pytest.approx(first["prob_1"].mean())
+    assert largest["prob_1"].iloc[0] == first["prob_1"].max()
+    assert largest["y"].iloc[0] == first["y"].max()
+    np.testing.assert_allclose(largest["prob_0"] + largest["prob_1"], 1)
+    with pytest.raises(ValueError, match="choose 'mean'"):
+        by_patient(frame, "median")
+
+
+def test_a_patient_of_several_classes_is_no_row(csv):
+    frame = read(csv(table(k=3)), prob=["prob"], group="patient")
+    with pytest.raises(ValueError, match="several classes"):
+        by_patient(frame, "mean")
+
+
+def test_a_threshold_needs_positives():
+    y = np.zeros(4, int)
+    with pytest.raises(ValueError, match="no positive case"):
+        threshold_of((y, [np.full((4, 2), 0.5)], np.arange(4)), 0.9)
+    y, p = np.array([1, 1, 0]), np.array([0.9, 0.4, 0.1])
+    assert threshold_of((y, [np.stack([1 - p, p], 1)], np.arange(3)), 0.5) == 0.9

@@ -1,0 +1,63 @@
+"""A sweep comes into the store as it was, once, and the bytes depend on the rows alone."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from medgen_utils.benchmark import KEY, evidence, packing, sweep
+from medgen_utils.benchmark.evidence import RUNS
+from medgen_utils.benchmark.standings import ALL_SEEDS, standings
+from medgen_utils.evaluation import auroc
+from tests.benchmark.small import CREW, PROBLEM
+
+
+def test_packing_twice_gives_the_same_bytes(work, store):
+    before = (store / RUNS).read_bytes()
+    rows = packing.pack(work / "runs.csv", store, work / "predictions")
+    assert (store / RUNS).read_bytes() == before
+    own = rows[rows["method"] != packing.ENSEMBLE]
+    assert own.drop_duplicates(KEY).shape[0] == pd.read_csv(work / "runs.csv").drop_duplicates(KEY).shape[0]
+
+
+def test_packing_keeps_what_the_store_had_and_replaces_the_same_run(work, store, tmp_path):
+    other = pd.read_csv(work / "runs.csv").query("method == 'ERM'").assign(auroc=0.5)
+    other.to_csv(tmp_path / "new.csv", index=False)
+    rows = packing.pack(tmp_path / "new.csv", store)
+    assert (rows[rows["method"] == "ERM"]["auroc"] == 0.5).all()
+    assert not (rows[rows["method"] == "jitter"]["auroc"] == 0.5).all() and "jitter" in set(rows["method"])
+
+
+def test_what_is_unpacked_needs_not_be_run_again(store, tmp_path, monkeypatch):
+    packing.unpack(tmp_path / "again.csv")
+    monkeypatch.setattr("medgen_utils.benchmark.runs.run_task", lambda *_: pytest.fail("a stored run was repeated"))
+    assert len(sweep(CREW, [PROBLEM], tmp_path / "again.csv", trials=2, n_jobs=1))
+
+
+def test_the_manifest_names_what_each_protocol_holds(store):
+    about = json.loads((store / evidence.MANIFEST).read_text())["protocols"]["2"]
+    assert about["runs"] == 2 * (2 * 2 * 2 + 2 * 2) + 2  # ensembles at two targets and about["first"] <= about["last"]
+
+
+def test_the_ensemble_is_the_mean_probability_of_the_seeds_at_their_chosen_trials(store):
+    frame, rows = evidence.predictions("small", 2), evidence.read(method=packing.ENSEMBLE, split="test")
+    assert rows["left_out"].tolist() == sorted(PROBLEM.targets) and set(rows["seed"]) == {ALL_SEEDS}
+    for row in rows.to_dict("records"):
+        erm = frame[(frame["algorithm"] == "ERM") & (frame["domain"] == row["domain"])]
+        assert erm["seed"].nunique() == PROBLEM.seeds
+        p = erm.pivot(index="index", columns="seed", values="prob_1").mean(axis=1)
+        y = erm.drop_duplicates("index").set_index("index")["y"]
+        assert row["auroc"] == pytest.approx(auroc(y.to_numpy(), p[y.index].to_numpy()), abs=1e-6)
+
+
+def test_the_ensemble_stands_on_the_board_beside_its_members(store):
+    table = standings(evidence.read()).set_index("method")
+    assert table.loc[packing.ENSEMBLE, "units"] == len(PROBLEM.targets)
+    assert table.loc[packing.ENSEMBLE, "in_domain"] == pytest.approx(table.loc["ERM", "in_domain"], abs=1e-6)
+
+
+def test_an_incomplete_set_of_seeds_makes_no_ensemble(work, tmp_path, entries):
+    some = pd.read_csv(work / "runs.csv").query("seed == 0 or left_out != 'hospital A'")
+    some.to_csv(tmp_path / "some.csv", index=False)
+    rows = packing.pack(tmp_path / "some.csv", tmp_path / "store", work / "predictions")
+    assert set(rows[rows["method"] == packing.ENSEMBLE]["left_out"]) == set(PROBLEM.targets) - {"hospital A"}

@@ -1,0 +1,42 @@
+"""Cells keep the rules of the tidy frame."""
+
+import pandas as pd
+import pytest
+
+from medgen_utils.evaluation import cells_by_domain, metrics_by
+from tests.evaluation.examples import frame
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: pd.concat([f, f.assign(split="validation", run="v")]), "splits"),
+        (lambda f: pd.concat([f, f]), "twice"),
+        (lambda f: f.drop(columns="group"), "group"),
+        (lambda f: f.iloc[:0], "0 rows"),
+    ],
+)
+def test_frames_that_would_mix_images_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        metrics_by(change(frame()), n_resamples=10)
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "delong"])
+def test_runs_are_averaged_within_each_domain(method):
+    data = frame(seeds=3)
+    cells = cells_by_domain(data, ["algorithm"], ["auroc", "brier"], 20, 0, method)
+    assert cells.metrics == ("auroc", "brier")
+    for name in ("auroc", "brier"):
+        each = metrics_by(data, by=("algorithm", "run", "domain"), metrics=[name], n_resamples=10)
+        expected = each.groupby(["algorithm", "domain"])["value"].mean()
+        for (algorithm,), domains in cells.groups.items():
+            for domain, cell in domains.items():
+                found = cell.estimates[cells.metrics.index(name)].value
+                assert found == pytest.approx(expected[algorithm, domain]), (name, domain)
+
+
+def test_runs_in_another_order_are_refused_without_resampling():
+    data = frame(domains="A", algorithms="a")
+    mixed = pd.concat([data[data["seed"] == 0], data[data["seed"] == 1].sample(frac=1, random_state=0)])
+    with pytest.raises(ValueError, match="one order"):
+        cells_by_domain(mixed, (), ["auroc"], 0, 0, "delong")
