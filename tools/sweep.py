@@ -2,7 +2,8 @@
 
 MEDGEN_MODE=full runs what the evidence store lacks of the protocol in ``chapters/evidence/README.md``, the primary
 family first: into ``_sweep/``, which git ignores, and at the end of each part into the store. SWEEP=PART takes a
-part: "primary", "exploratory", the name of a problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps
+part: "primary", "selection" (runs of the primary family for held-out-domain validation), "exploratory", the name
+of a problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps
 that ERM needs; SWEEP=pack runs nothing and packs what is there. DEVICE=cuda trains on a GPU.
 MEDGEN_MODE=fast, the default, writes ``_build/scoreboard_fast.csv``: few steps, two trials, one seed, four contenders.
 For a Dask cluster: ``python -m tools.sweep --dask scheduler-address``.
@@ -23,6 +24,7 @@ from tools import ROOT
 
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")
 FIRST = ("breast hospitals", "mitosis", "breast ultrasound")
+GROUPS = ("primary", "selection", "exploratory")
 WORK = ROOT / "_sweep"
 STORE = ROOT / evidence.STORE
 
@@ -30,22 +32,23 @@ STORE = ROOT / evidence.STORE
 def parts(wanted: str) -> list[tuple[str, Problem]]:
     """Group and problem of each part to run, in order. ValueError for a word that is neither."""
     order = sorted(PROBLEMS, key=lambda problem: FIRST.index(problem.name) if problem.name in FIRST else len(FIRST))
-    found = [(group, problem) for group in ("primary", "exploratory") for problem in order]
+    found = [(group, problem) for group in GROUPS for problem in order]
     for word in filter(None, wanted.split("/")):
         found = [(group, problem) for group, problem in found if word in (group, problem.name)]
         if not found:
-            raise ValueError(f"SWEEP={wanted!r}: use primary, exploratory, or one of {[p.name for p in PROBLEMS]}")
+            raise ValueError(f"SWEEP={wanted!r}: use one of {GROUPS}, or one of {[p.name for p in PROBLEMS]}")
     return found
 
 
 def run_part(group: str, problem: Problem, jobs: int | None, device: str | None) -> None:
     """Run what is missing of a part, and pack it."""
-    contenders = [c for c in CONTENDERS if c.primary == (group == "primary")]
+    contenders = [c for c in CONTENDERS if c.primary == (group != "exploratory")]
+    which = {"primary": "targets", "selection": "pairs", "exploratory": "all"}[group]
     path = WORK / "runs.csv"
     if not path.exists():
         packing.unpack(path)
     print(f"{group}: {problem.name}, {problem.steps} steps", flush=True)
-    sweep(contenders, [problem], path, n_jobs=jobs, device=device, predictions=WORK / "predictions")
+    sweep(contenders, [problem], path, which=which, n_jobs=jobs, device=device, predictions=WORK / "predictions")
     pack()
 
 

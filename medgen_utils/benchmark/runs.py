@@ -14,6 +14,7 @@ from dataclasses import replace
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 import joblib
 import pandas as pd
@@ -29,22 +30,26 @@ BUDGETS = (500, 1000, 2000, 4000)
 
 
 def plan(
-    contenders: Sequence[Contender], problems: Sequence[Problem], trials: int | None = None, pairs: bool = True
+    contenders: Sequence[Contender],
+    problems: Sequence[Problem],
+    trials: int | None = None,
+    which: Literal["all", "targets", "pairs"] = "all",
 ) -> list[Task]:
     """The runs of a sweep, in an order in which comparisons are complete early.
 
     Problem by problem, seed by seed, target by target, all trials of a contender together; the search is made anew for
     every target and seed. At the end of a problem the runs without target and inner domain, at seed 0, for
-    held-out-domain validation (``pairs=False``: without these). ``trials`` in place of the problem's own numbers.
+    held-out-domain validation; ``which`` takes only these, or only the others. ``trials`` in place of the problem's own numbers.
     """
     tasks = []
     for problem in problems:
         crew = [c for c in contenders if problem.colour or not c.needs_colour]
         alone = [(seed, (target,)) for seed in range(problem.seeds) for target in problem.targets]
-        together = [(0, pair) for pair in problem.left_out() if pairs and len(pair) > 1]
+        pairs = [(0, pair) for pair in problem.left_out() if len(pair) > 1]
+        wanted = {"all": alone + pairs, "targets": alone, "pairs": pairs}[which]
         tasks += [
             Task(problem, contender, left_out, trial, seed)
-            for seed, left_out in [*alone, *together]
+            for seed, left_out in wanted
             for contender in crew
             if len(left_out) == 1 or not contender.sees_target
             for trial in range(trials or problem.trials(contender))
@@ -58,7 +63,7 @@ def sweep(
     path: str | Path,
     *,
     trials: int | None = None,
-    pairs: bool = True,
+    which: Literal["all", "targets", "pairs"] = "all",
     n_jobs: int | None = None,
     device: str | None = None,
     predictions: str | Path | None = None,
@@ -70,7 +75,7 @@ def sweep(
     is missing, and the file comes out the same, apart from seconds. ``predictions``: a folder for the log odds of the
     test images of the primary family on real problems. ValueError where the file holds runs with other budgets.
     """
-    path, tasks = Path(path), plan(contenders, problems, trials, pairs)
+    path, tasks = Path(path), plan(contenders, problems, trials, which)
     device = device or training_device()
     finished = read_results(path)
     have = set(finished[KEY].itertuples(index=False, name=None))
@@ -168,7 +173,7 @@ def find_budget(
     rows = []
     for steps in budgets:
         variant = replace(problem, name=f"{problem.name} at {steps} steps", steps=steps, seeds=seeds)
-        results = sweep([contender], [variant], path, trials=1, pairs=False, **options)
+        results = sweep([contender], [variant], path, trials=1, which="targets", **options)
         by_split = results.groupby("split")["auroc"].mean()
         rises = results.loc[results["split"] == "validation", "curve"].map(rise)
         mean = round(float(rises.mean()), 4)

@@ -45,6 +45,7 @@ def test_units_are_complete_one_after_the_other():
     units = [(task.seed, task.left_out) for task in tasks]
     assert all(units.index(unit) + units.count(unit) == len(units) - units[::-1].index(unit) for unit in units)
     assert tasks[0].seed == 0 and {len(task.left_out) for task in tasks[-12:]} == {2}
+    assert plan(FEW, [SMALL], 2, "targets") + plan(FEW, [SMALL], 2, "pairs") == tasks
 
 
 def test_a_file_with_another_budget_is_refused(undisturbed):
