@@ -39,7 +39,8 @@ def plan(
 
     Problem by problem, seed by seed, target by target, all trials of a contender together; the search is made anew for
     every target and seed. At the end of a problem the runs without target and inner domain, at seed 0, for
-    held-out-domain validation; ``which`` takes only these, or only the others. ``trials`` in place of the problem's own numbers.
+    held-out-domain validation; ``which`` takes only these, or only the others. ``trials`` in place of the problem's own
+    numbers.
     """
     tasks = []
     for problem in problems:
