@@ -12,6 +12,7 @@ from tools import ROOT
 FILE_LINES, FOLDER_LINES = 400, 800
 LARGE: set[str] = {
     "medgen_utils/data",  # a file a data set: the folder grows with their number
+    "medgen_utils/benchmark",  # protocol, sweep, store, board: one subject from a run to a sentence about it
     "medgen_utils/evaluation",  # metrics, their uncertainty and claims: one set of words from number to sentence
     "medgen_utils/audit",  # a report has many parts, each a small file
     "medgen_utils/exercises",  # a file a chapter, three exercises with their hints in each

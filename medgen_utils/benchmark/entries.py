@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from medgen_utils import clinic, concept_shift, data_augmentation, feature_alignment, meta_learning, self_supervision
+from medgen_utils.averaging import WeightAveraged
 from medgen_utils.clinic import NEW_HOSPITAL, Hospital
 from medgen_utils.data import load
 from medgen_utils.domains import DomainDataset
@@ -34,9 +35,8 @@ class Contender:
     ``space`` maps hyper-parameters of the algorithm (of ``pretrain`` where there is one) to (default, low, high);
     ``strengths`` does so for keyword arguments of ``augment``. Trial 0 is the defaults. Every other trial takes its
     learning rate and weight decay from the trial's number, the same for all contenders, and draws its own
-    hyper-parameters log-uniformly. ``passes`` multiplies the training steps. ``average`` takes the mean of the weights
-    of the second half of the training instead of the last. ``primary``: it is of the family of comparisons that was
-    written down before the runs; all others are exploratory.
+    hyper-parameters log-uniformly. ``passes`` multiplies the training steps. ``primary``: it is of the family of
+    comparisons that was written down before the runs; all others are exploratory.
     """
 
     name: str
@@ -50,7 +50,6 @@ class Contender:
     passes: float = 1
     sees_target: bool = False
     needs_colour: bool = False
-    average: bool = False
     primary: bool = False
 
     def settings(self, trial: int) -> dict[str, float]:
@@ -110,7 +109,7 @@ CONTENDERS = (
     Contender("ERM", "reference", primary=True),
     Contender("ERM, equal seconds", "reference", passes=EQUAL_SECONDS, primary=True),
     Contender("reference: target included", "reference", sees_target=True, primary=True),
-    Contender("weight averaging", "averaging", average=True, primary=True),
+    Contender("weight averaging", "averaging", WeightAveraged, primary=True),
     Contender(
         "per-image standardization", "normalization",
         normalize=data_augmentation.standardize_per_image, primary=True,

@@ -46,7 +46,6 @@ def run(
     device: str | None = None,
     pretrain: type[ERM] | None = None,
     sees_target: bool = False,
-    average: bool = False,
     evaluations: int = 0,
     keep_predictions: str | Path | None = None,
 ) -> pd.DataFrame:
@@ -60,8 +59,8 @@ def run(
     Several targets are left out together. ``pretrain`` first trains the featurizer without labels, for as many steps;
     ``hyperparameters`` are then its own; learning rate and weight decay among them are those of both trainings.
     ``sees_target`` gives the reference with the target included: up to half of the target's patients train too, in
-    place of as many images of the others, and the rest of the target is the test. ``average`` predicts with the mean
-    of the weights of the second half of the training. ``keep_predictions``: a file for `save_predictions`.
+    place of as many images of the others, and the rest of the target is the test. ``keep_predictions``: a file for
+    `save_predictions`.
     ValueError where ``target`` is no domain of the data set. Source of the scheme: Gulrajani & Lopez-Paz 2021.
     """
     targets = [target] if isinstance(target, str) else list(target)
@@ -83,10 +82,8 @@ def run(
         start = build(pretrain, images, hyperparameters=own, **options)
         seconds += fit(start, images, balanced=False, **settings).seconds
         model.featurizer.load_state_dict(start.featurizer.state_dict())
-    every = max(1, steps // (evaluations or EVALUATIONS)) if evaluations or average else 0
+    every = max(1, steps // evaluations) if evaluations else 0
     result = fit(model, train, balanced=balanced, validation=validation, evaluate_every=every, **settings)
-    if average:
-        averaged_weights(model, result.checkpoints)
     label = {"name": name or algorithm.__name__, "seed": seed, "protocol": f"leave out {' and '.join(targets)}"}
     parts = {"validation": validation, "test": test}
     frames = [predictions_frame(model, part, split=split_name, **label) for split_name, part in parts.items()]
@@ -96,14 +93,6 @@ def run(
     if keep_predictions:
         save_predictions(frame, keep_predictions)
     return frame
-
-
-def averaged_weights(model: ERM, checkpoints: dict[int, dict[str, Tensor]]) -> None:
-    """Give the model the mean of its checkpoints of the second half of the training. After Cha et al. 2021 (SWAD)."""
-    last = max(checkpoints)
-    states = [state for step, state in checkpoints.items() if 2 * step >= last]
-    mean = {key: torch.stack([state[key].float() for state in states]).mean(0) for key in states[0]}
-    model.load_state_dict({key: value.to(states[0][key].dtype) for key, value in mean.items()})
 
 
 def _curve(history: pd.DataFrame) -> list[float]:
@@ -165,7 +154,7 @@ def run_contender(
         contender.algorithm, dataset, target, name=contender.name, augment=augment,
         hyperparameters={key: value for key, value in settings.items() if key not in strengths},
         normalize=contender.normalize, pretrain=contender.pretrain, sees_target=contender.sees_target,
-        average=contender.average, **options,
+        **options,
     )  # fmt: skip
 
 
