@@ -101,7 +101,9 @@ def test_a_local_archive_stands_in_for_the_tag_and_can_be_installed(tmp_path, ce
         colab.stand_in("setup()", package)
     command = [sys.executable, "-c", "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())", package]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert {"checkout/pyproject.toml", "checkout/README.md", "checkout/medgen_utils/__init__.py"} <= set(names)
+    package_files = [path for path in (ROOT / "medgen_utils").rglob("*.*") if path.suffix != ".pyc"]
+    whole = {f"checkout/{path.relative_to(ROOT)}" for path in package_files}
+    assert {"checkout/pyproject.toml", "checkout/README.md", *whole} == set(names)
 
 
 def test_an_added_removed_or_replaced_package_is_seen():
@@ -187,6 +189,7 @@ def test_workflows_call_what_exists_and_may_do_little(path):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [target for target in make_targets(lines) if f"\n{target}:" not in makefile] == []
     scripts = re.findall(r"(?:python|bash) ([\w./]+)", lines)
+    scripts += [name.replace(".", "/") + ".py" for name in re.findall(r"python -m (tools[\w.]*)", lines)]
     assert [name for name in scripts if not (ROOT / name).is_file()] == []
 
 

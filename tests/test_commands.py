@@ -33,6 +33,13 @@ def test_help_lists_every_command():
     assert listed == phony - {"site"}
 
 
+def test_commands_run_modules_that_exist():
+    named = re.findall(r"-m ((?:tools|explorer)[\w.]*)", (ROOT / "Makefile").read_text())
+    files = [ROOT / name.replace(".", "/") for name in named]
+    assert len(named) >= 8
+    assert [file for file in files if not (file.with_suffix(".py").is_file() or (file / "__main__.py").is_file())] == []
+
+
 def test_the_script_of_continuous_integration_is_sound():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
