@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,18 @@ from medgen_utils.audit.reading import notices as notice
 from medgen_utils.audit.reading.columns import class_columns, classes, counted, label_words, probabilities, refuse_first
 from medgen_utils.audit.reading.pairing import check_repeats, check_runs, check_same_images
 from medgen_utils.tables import BadTable, did_you_mean, one_spelling, read_table, require, tidy, unknown_words
+
+
+class Roles(NamedTuple):
+    """The columns that say what a row is about."""
+
+    domain: str
+    group: str | None
+    identity: str | None
+    model: str | None
+    run: str | None
+    subgroup: str | None
+    unit: str | None
 
 
 def read_predictions(
@@ -27,6 +40,8 @@ def read_predictions(
     split: str | None = None,
     positive: str | None = None,
     class_names: Sequence[str] | None = None,
+    subgroup: str | None = None,
+    unit: str | None = None,
     exclude: Sequence[str] = (),
     unknown: Sequence[str] = (),
     separator: str | None = None,
@@ -40,19 +55,22 @@ def read_predictions(
     and the seed or run of a model; then ``identity`` must say which image it is. label: 0 ... k, FALSE and TRUE, the
     names of class columns, or any two words with ``positive`` naming the one that is class 1. split: "test", or
     "column=value" where the column is not called split. exclude: domains to leave out. unknown: words in ``group`` that
-    mean an unknown patient (each such image counts by itself). separator, encoding, decimal: found where None.
+    mean an unknown patient (each such image counts by itself). subgroup: a column to report within domains (sex, age
+    band), kept under that name; unit: one of what is judged as a whole (breast, lesion), kept as well. separator,
+    encoding, decimal: found where None.
     ``attrs`` of the frame: "notices", sentences for the report; "class_names", a tuple or (); "patients_named", bool.
     BadTable for everything unclear.
     """
     table = read_table(path, separator=separator, encoding=encoding)
     notices = list(table.attrs["notices"])
-    for column in filter(None, (label, domain, group, identity, model, run)):
+    roles = Roles(domain, group, identity, model, run, subgroup, unit)
+    for column in filter(None, (label, *roles)):
         require(path, table, column)
     for option, column in (("--model", model), ("--run", run)):
         if column and not identity:
             raise BadTable(f"{option} needs --id: without the image's id its predictions cannot be paired")
-    table = _chosen_split(table, split, {label, domain, group, identity, model, run})
-    table, told = _spelled(table, domain, group, identity, model, run, set(unknown))
+    table = _chosen_split(table, split, {label, *roles})
+    table, told = _spelled(table, roles, set(unknown))
     notices += told
     table = _without(table, domain, exclude, path)
     words, told = label_words(table, label)
@@ -75,7 +93,7 @@ def read_predictions(
             )
         names = list(class_names)
     if identity is None:
-        notices += check_runs(table, {*of, *columns, label, domain, group, model, run})
+        notices += check_runs(table, {*of, *columns, label, *roles})
     if identity:
         check_repeats(table, [column for column in (model, run) if column], identity)
     if model or run:
@@ -91,9 +109,7 @@ def read_predictions(
         values = probabilities(table, of, decimal)
         source = " to ".join(dict.fromkeys((of[0], of[-1])))
         notices += notice.hard_decisions(values, source) + notice.below_chance(y, values, source, names)
-        frames.append(
-            _tidy(table, y, values, table[model] if model else name, domain, group, identity, run, set(unknown))
-        )
+        frames.append(_tidy(table, y, values, table[model] if model else name, roles, set(unknown)))
     frame = pd.concat(frames, ignore_index=True)
     frame.attrs = {"notices": notices, "class_names": tuple(names), "patients_named": group is not None}
     return frame
@@ -124,19 +140,14 @@ def _chosen_split(table: pd.DataFrame, split: str | None, used: set[str | None])
     return chosen
 
 
-def _spelled(
-    table: pd.DataFrame,
-    domain: str,
-    group: str | None,
-    identity: str | None,
-    model: str | None,
-    run: str | None,
-    unknown: set[str],
-) -> tuple[pd.DataFrame, list[str]]:
+def _spelled(table: pd.DataFrame, roles: Roles, unknown: set[str]) -> tuple[pd.DataFrame, list[str]]:
     """The columns of names in one spelling, none empty, no patient called unknown without a word; and notices."""
     table, notices = table.copy(), []
-    for column in dict.fromkeys(filter(None, (domain, group, identity, model, run))):
-        if column != group or "" not in unknown:
+    domain, group, identity, model, run, *_ = roles
+    for column in dict.fromkeys(filter(None, roles)):
+        if column == roles.subgroup:
+            table[column] = table[column].where(table[column].map(str.strip) != "", "not stated")
+        elif column != group or "" not in unknown:
             remedy = "fill it in or drop the row" + (", or pass --unknown ''" if column == group else "")
             refuse_first(table[column].map(str.strip) == "", table, column, "is empty", remedy)
         table[column], told = one_spelling(table[column], f"column {column!r}")
@@ -176,22 +187,18 @@ def _positive_last(columns: list[str], names: list[str], positive: str) -> tuple
 
 
 def _tidy(
-    table: pd.DataFrame,
-    y: np.ndarray,
-    prob: np.ndarray,
-    names: pd.Series | str,
-    domain: str,
-    group: str | None,
-    identity: str | None,
-    run: str | None,
-    unknown: set[str],
+    table: pd.DataFrame, y: np.ndarray, prob: np.ndarray, names: pd.Series | str, roles: Roles, unknown: set[str]
 ) -> pd.DataFrame:
+    domain, group, identity, _, run, subgroup, unit = roles
     index = pd.factorize(table[identity])[0] if identity else np.arange(len(table))
     alone = "image " + pd.Series(index, index=table.index).astype(str)
-    unit = alone if group is None else table[group].mask(table[group].isin(unknown), alone)
+    patient = alone if group is None else table[group].mask(table[group].isin(unknown), alone)
     runs = names if run is None else pd.Series(names, index=table.index) + "/" + table[run]
     seed = 0 if run is None else pd.factorize(table[run])[0]
     columns = {"run": runs, "algorithm": names, "seed": seed, "protocol": "file", "split": "test"}
-    columns |= {"domain": table[domain], "group": table[domain] + "/" + unit, "index": index, "y": y}
+    columns |= {"domain": table[domain], "group": table[domain] + "/" + patient, "index": index, "y": y}
+    columns |= {"subgroup": table[subgroup]} if subgroup else {}
+    if unit:
+        columns["unit"] = table[domain] + "/" + ("" if group is None else patient + "/") + table[unit]
     frame = pd.DataFrame(columns | {"pred": prob.argmax(1)}, index=table.index)
     return frame.assign(**{f"prob_{k}": prob[:, k] for k in range(prob.shape[1])})

@@ -142,6 +142,14 @@ def test_runs_are_kept_apart_and_their_images_together(csv):
     assert frame["seed"].unique().tolist() == [0, 1]
 
 
+def test_a_subgroup_and_a_unit_are_kept(csv):
+    data = table().assign(sex=["f", "m "] * 120, breast=["left", "right"] * 120)
+    data.loc[3, "sex"] = ""
+    frame = read(csv(data), group="patient", subgroup="sex", unit="breast")
+    assert frame["subgroup"].tolist()[:5] == ["f", "m", "f", "not stated", "f"]
+    assert frame["unit"].iloc[0] == "home/0/left"
+
+
 def test_runs_of_different_hospitals_are_read(csv):
     data = table().assign(run=lambda t: "leave out " + t["hospital"], model="ERM")
     frame = read(csv(data), run="run", model="model", identity="id")
