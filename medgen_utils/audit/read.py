@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from medgen_utils.audit.reading import notices as notice
 from medgen_utils.audit.reading.columns import class_columns, classes, counted, label_words, probabilities, refuse_first
 from medgen_utils.audit.reading.pairing import check_repeats, check_runs, check_same_images
 from medgen_utils.tables import BadTable, did_you_mean, one_spelling, read_table, require, tidy, unknown_words
+
+NOBODY = re.compile(r"(?:^|/)image \d+$")  # how `evaluation.predictions_frame` names the patient of nobody
 
 
 class Roles(NamedTuple):
@@ -99,9 +102,9 @@ def read_predictions(
     if model or run:
         check_same_images(table, words, model, run, identity, domain, group, label)
     if group:
-        notices += notice.shared_patients(table, domain, group, set(unknown)) + notice.one_image_each(
-            table.drop_duplicates(identity) if identity else table, domain, group
-        )
+        images = table.drop_duplicates(identity) if identity else table
+        shared = notice.shared_patients(images, domain, group, set(unknown))
+        notices += shared or notice.one_image_each(images, domain, group)
     used = [label, domain, *(column for name in columns for column in columns[name][0])]
     notices += notice.repeated_rows(table, used)
     frames = []
@@ -111,7 +114,8 @@ def read_predictions(
         notices += notice.hard_decisions(values, source) + notice.below_chance(y, values, source, names)
         frames.append(_tidy(table, y, values, table[model] if model else name, roles, set(unknown)))
     frame = pd.concat(frames, ignore_index=True)
-    frame.attrs = {"notices": notices, "class_names": tuple(names), "patients_named": group is not None}
+    named = group is not None and not table[group].str.contains(NOBODY).all()
+    frame.attrs = {"notices": notices, "class_names": tuple(names), "patients_named": named}
     return frame
 
 

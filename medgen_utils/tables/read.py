@@ -19,6 +19,7 @@ SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space":
 _MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xef\xbb\xbf", "utf-8-sig"))
 _MARKS += ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?[\s,;|]*\r?\n?$', re.IGNORECASE)
+_BLOCK = 10_000  # rows
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*$")
 
 
@@ -36,16 +37,16 @@ def read_table(
     notices: list[str] = []
     kind, data = archives.unpack(path)
     if kind == "xlsx":
-        numbers, rows = _filled(archives.sheet(path, data, notices))
+        numbers, columns = _filled(archives.sheet(path, data, notices))
     elif kind == "parquet":
-        numbers, rows = _filled(archives.parquet(path, data))
+        numbers, columns = _filled(archives.parquet(path, data))
     else:
-        numbers, rows = _records(path, _decode(path, data, encoding, ask, notices), separator, ask, notices)
-    if len(rows) < 2:
+        numbers, columns = _records(path, _decode(path, data, encoding, ask, notices), separator, ask, notices)
+    if len(numbers) < 2:
         raise BadTable(f"{path}: a header and no rows: export the table again")
-    columns = dict(enumerate(zip(*rows[1:], strict=True)))
-    table = pd.DataFrame(columns, index=np.array(numbers[1:]) - numbers[0], dtype=object)
-    table.columns = _columns(path, rows[0])
+    cells = {i: column[1:] for i, column in enumerate(columns)}
+    table = pd.DataFrame(cells, index=np.array(numbers[1:]) - numbers[0], dtype=object)
+    table.columns = _columns(path, [column[0] for column in columns])
     unnamed = [column for column in table if _UNNAMED.match(column)]
     table = table.drop(columns=[column for column in unnamed if not any(table[column])])
     table.attrs["notices"] = notices
@@ -123,7 +124,7 @@ def _undecodable(data: bytes, error: UnicodeError) -> str:
 def _records(
     path: str | Path, text: str, separator: str | None, ask: Ask, notices: list[str]
 ) -> tuple[list[int], list[list[str]]]:
-    """The number of each record that is not blank, and its fields, all of one length; the header is the first."""
+    """The number of each record that is not blank, and its columns, each with its name first."""
     if not text.strip():
         raise BadTable(f"{path}: the file is empty: export the table again")
     if separator is not None:
@@ -141,30 +142,45 @@ def _records(
         raise BadTable(f"{path} is JSON: save the table as CSV")
     chosen = separator or _separator(text)
     numbers: list[int] = []
-    rows: list[list[str]] = []
-    width = 0
-    reader = _reader(path, text, chosen)
-    for number, fields in enumerate(reader):
+    columns: list[list[str]] = []
+    block: list[list[str]] = []
+    width, short = 0, False
+    for number, fields in enumerate(_reader(path, text, chosen)):
         if len(fields) != width or not fields or not fields[0]:
             if not any(field.strip() for field in fields):
                 continue
-            if not rows:
-                width = len(fields)
-            row = number - numbers[0] if numbers else 0
+            width = width or len(fields)
             if len(fields) > width and any(field.strip() for field in fields[width:]):
-                comma = (
-                    f"; decimal commas need another separator: {ask('separator', repr(';'))}" if chosen == "," else ""
-                )
-                raise BadTable(
-                    f"{path}: row {row} (the header not counted) has {len(fields)} fields, more than the header with "
-                    f"{width}: name every column, and put names with {chosen!r} in quotation marks{comma}"
-                )
-            if len(fields) < width and not text.endswith(("\n", "\r")) and next(reader, None) is None:
-                raise BadTable(f"{path}: the last row, {row}, ends too early: the file was cut off, export it again")
+                raise BadTable(_too_long(path, number - numbers[0], len(fields), width, chosen, ask))
+            short = len(fields) < width
             fields = (fields + [""] * width)[:width]
+        else:
+            short = False
         numbers.append(number)
-        rows.append(fields)
-    return numbers, rows
+        block.append(fields)
+        if len(block) == _BLOCK:
+            columns, block = _longer(columns, block), []
+    if short and not text.endswith(("\n", "\r")):
+        row = numbers[-1] - numbers[0]
+        raise BadTable(f"{path}: the last row, {row}, ends too early: the file was cut off, export it again")
+    return numbers, _longer(columns, block)
+
+
+def _longer(columns: list[list[str]], rows: list[list[str]]) -> list[list[str]]:
+    """The columns with more rows. In blocks: a million small lists at once keep the garbage collector busy."""
+    for i, cells in enumerate(zip(*rows, strict=True)):
+        if i == len(columns):
+            columns.append([])
+        columns[i].extend(cells)
+    return columns
+
+
+def _too_long(path: str | Path, row: int, found: int, width: int, separator: str, ask: Ask) -> str:
+    comma = f"; decimal commas need another separator: {ask('separator', repr(';'))}" if separator == "," else ""
+    return (
+        f"{path}: row {row} (the header not counted) has {found} fields, more than the header with {width}: "
+        f"name every column, and put names with {separator!r} in quotation marks{comma}"
+    )
 
 
 def _reader(path: str | Path, text: str, separator: str) -> Iterator[list[str]]:
@@ -201,7 +217,7 @@ def _filled(rows: Iterable[Sequence[object]]) -> tuple[list[int], list[list[str]
     texts = [[_text(value) for value in values] for values in rows]
     numbers = [number for number, cells in enumerate(texts) if any(cells)]
     width = max((len(texts[number]) for number in numbers), default=0)
-    return numbers, [texts[number] + [""] * (width - len(texts[number])) for number in numbers]
+    return numbers, _longer([], [texts[number] + [""] * (width - len(texts[number])) for number in numbers])
 
 
 def _text(value: object) -> str:

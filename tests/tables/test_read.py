@@ -43,6 +43,18 @@ def test_rows_are_numbered_as_in_the_file(file):
     assert read_table(file(b"\na,b\n1,2\n\n,\n3,4\n")).index.tolist() == [1, 4]
 
 
+def test_empty_cells_at_the_end_of_a_row_may_be_left_out(file):
+    """As Excel does it."""
+    assert read_table(file(b"a,b,c\n1,2\n3,4,5")).to_numpy().tolist() == [["1", "2", ""], ["3", "4", "5"]]
+
+
+def test_long_tables_keep_their_order(file):
+    lines = [f"{i},x{i}" for i in range(25_003)]
+    table = read_table(file("\n".join(["n,name", *lines]).encode()))
+    assert table["n"].tolist() == [str(i) for i in range(25_003)]
+    assert table["name"].iloc[-1] == "x25002"
+
+
 def test_other_characters_for_a_line_end_are_letters_of_a_name(file):
     table = read_table(file("a,b\nx\u2028y\x0bz,1\n".encode()))
     assert table["a"].tolist() == ["x\u2028y\x0bz"]

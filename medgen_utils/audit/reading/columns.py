@@ -48,7 +48,7 @@ def class_columns(table: pd.DataFrame, prob: Sequence[str], words: pd.Series) ->
     A column by itself is the probability of class 1. Columns that are called as the labels are, all of them named,
     are the classes of one model; so are P_0, P_1 ... and P_benign, P_malignant ... for the stem P.
     """
-    labels = list(dict.fromkeys(words))
+    labels = words.unique().tolist()
     if len(prob) > 1 and all(name in table for name in prob) and _matches(labels, prob):
         return {"model": (list(prob), list(prob))}
     found = {}
@@ -100,7 +100,7 @@ def classes(
         number = words.map(lambda word: known.get(word.casefold(), -1)).to_numpy()
         refuse_first(number < 0, table, column, f"{{value}} is none of the classes {names}", "add its column")
         return number.astype(np.int64), names
-    found = list(dict.fromkeys(words))
+    found = words.unique().tolist()
     if positive is not None:
         positive = _plain(positive.strip())
         if positive not in found:
