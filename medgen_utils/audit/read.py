@@ -72,6 +72,10 @@ def read_predictions(
     for option, column in (("--model", model), ("--run", run)):
         if column and not identity:
             raise BadTable(f"{option} needs --id: without the image's id its predictions cannot be paired")
+    for role in ("domain", "model", "run"):
+        others = [other for other in roles._fields if other != role and getattr(roles, other) == getattr(roles, role)]
+        if getattr(roles, role) and others:
+            raise BadTable(f"column {getattr(roles, role)!r} is both {role} and {others[0]}: name a column for each")
     table = _chosen_split(table, split, {label, *roles})
     table, told = _spelled(table, roles, set(unknown))
     notices += told
@@ -157,7 +161,7 @@ def _spelled(table: pd.DataFrame, roles: Roles, unknown: set[str]) -> tuple[pd.D
         table[column], told = one_spelling(table[column], f"column {column!r}")
         notices += told if column in (domain, model, run) else [text for text in told if "capitals" not in text]
     if group:
-        units = table[[group, identity]].drop_duplicates()[group] if identity else table[group]
+        units = table.drop_duplicates([group, identity])[group] if identity else table[group]
         for word, n in unknown_words(units):
             if word not in unknown:
                 raise BadTable(

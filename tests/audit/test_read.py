@@ -88,6 +88,8 @@ BAD = {
     ),
     "model without id": (table().assign(m="a"), {"model": "m"}, ["--model needs --id"]),
     "run without id": (table().assign(m="a"), {"run": "m"}, ["--run needs --id"]),
+    "one column for two things": (table(), {"group": "hospital"}, ["'hospital' is both domain and group"]),
+    "an endless label": (changed("y", 2, "inf"), {}, ["row 2", "class number"]),
     "wrong positive": (table(), {"positive": "cancer"}, ["cancer", "--positive", "'0' (120 rows)"]),
     "wrong number of names": (table(), {"class_names": ["a", "b", "c"]}, ["3 names", "2 classes"]),
     "nothing left": (table(domains=("home",)), {"exclude": ["home"]}, ["no rows", "--exclude"]),

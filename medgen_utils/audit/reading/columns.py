@@ -117,7 +117,7 @@ def classes(
         ]
     plain = words.map({word: _BOOLEAN.get(word.casefold(), word) for word in found})
     numbers = pd.to_numeric(plain, errors="coerce").to_numpy(float)
-    bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers % 1 == 0))
+    bad = ~(np.isfinite(numbers) & (numbers >= 0) & (np.floor(numbers) == numbers))
     if (bad.any() or (k == 2 and numbers.max() > 1)) and len(found) == 2:
         remedy = f"--positive {max(found)} or --positive {min(found)}, the one whose probability {source} holds"
         if not bad.any():
