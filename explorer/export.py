@@ -33,6 +33,7 @@ from torch import Tensor, nn
 
 from medgen_utils import __version__, clinic, data_augmentation, plotting, training
 from medgen_utils.evaluation import auroc
+from medgen_utils.machine import threads
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "explorer" / "pages" / "explore"
@@ -361,10 +362,10 @@ def publish(networks: Mapping[str, nn.Module], test: TestSet, provenance: Mappin
         print(f"{path.stat().st_size:8d} {path.relative_to(ROOT)}")
 
 
+@threads(1)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="keep the networks, write only what follows from them")
-    torch.set_num_threads(1)
     if not parser.parse_args().keep:
         provenance = {
             "made by": "explorer/export.py",

@@ -29,10 +29,16 @@ def show_progress() -> bool:
 
 
 def progress_bar(
-    steps: Iterable | None = None, *, total: int | None = None, title: str = "", show: bool = True
+    steps: Iterable | None = None,
+    *,
+    total: int | None = None,
+    title: str = "",
+    in_bytes: bool = False,
+    show: bool = True,
 ) -> tqdm:
-    """A bar over ``steps``, or one that is moved by hand with ``update()``; nothing where `show_progress` says no."""
-    return tqdm(steps, total=total, desc=title or None, disable=not (show and show_progress()), leave=False)
+    """A bar over ``steps``, or one that is moved by hand with ``update(n)``; nothing where `show_progress` says no."""
+    unit = {"unit": "B", "unit_scale": True} if in_bytes else {}
+    return tqdm(steps, total=total, desc=title or None, disable=not (show and show_progress()), leave=False, **unit)
 
 
 def training_device() -> str:
@@ -53,10 +59,10 @@ def device_name(device: str | torch.device) -> str:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """torch on one thread inside: its sums depend on the number of threads in the last digits."""
+def threads(number: int) -> Iterator[None]:
+    """torch on so many threads inside (also as a decorator): its sums depend on them in the last digits."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:
@@ -64,8 +70,8 @@ def one_thread() -> Iterator[None]:
 
 
 def with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
-    """``function(*task)`` on `one_thread`: a function by itself, since another process must be able to import it."""
-    with one_thread():
+    """``function(*task)`` on one thread: a function by itself, since another process must be able to import it."""
+    with threads(1):
         return function(*task)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 
 from medgen_utils.data import find
-from medgen_utils.machine import training_device
+from medgen_utils.machine import device_name, training_device
 
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "matplotlib")
 
@@ -54,8 +54,6 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
     ``data`` names the data sets of the chapter (`medgen_utils.data.load`); one that is not on this machine is
     announced here and downloaded when the chapter loads it.
     """
-    import torch
-
     device = training_device()
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}
     full = mode() == "full"
@@ -65,7 +63,7 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
     rows = {
         "chapter": chapter,
         "mode": f"{context.mode} ({len(context.seeds)} seeds, {context.steps} training steps)",
-        "device": device if device == "cpu" else torch.cuda.get_device_name(),
+        "device": device if device == "cpu" else device_name(device),
         "python": platform.python_version(),
         **versions,
     }

@@ -18,6 +18,7 @@ from torch import nn
 from medgen_utils.backbones import SmallCNN
 from medgen_utils.data import Batch
 from medgen_utils.feature_alignment import CDANN, CORAL, DANN, IRM, MMD, ConditionalCORAL, Fishr, GroupDRO, VREx
+from medgen_utils.machine import threads
 from medgen_utils.training import ERM
 
 ALGORITHMS = (ERM, CORAL, ConditionalCORAL, MMD, DANN, CDANN, IRM, VREx, GroupDRO, Fishr)
@@ -39,8 +40,8 @@ def seconds_for_steps(model: ERM, batches: list[Batch]) -> float:
     return time.perf_counter() - start
 
 
+@threads(1)
 def main(rounds: int = 15) -> None:
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     x = torch.rand(N_DOMAINS, BATCH_SIZE, 1, IMAGE_SIZE, IMAGE_SIZE)
     batches = [Batch(images, torch.arange(BATCH_SIZE) % 2, torch.full((BATCH_SIZE,), e)) for e, images in enumerate(x)]

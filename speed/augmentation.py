@@ -35,6 +35,7 @@ from torch import Tensor
 
 from medgen_utils import data_augmentation as ours
 from medgen_utils.data_augmentation.stain import REFERENCE
+from medgen_utils.machine import threads
 
 OnBatch = Callable[[Tensor], Tensor]
 generator = torch.Generator().manual_seed(0)
@@ -176,6 +177,6 @@ if __name__ == "__main__":
     parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     print(f"{options.threads} thread(s), batches of {options.batch}")
-    print(compare(options.batch, options.repeats).to_string(index=False))
+    with threads(options.threads):
+        print(compare(options.batch, options.repeats).to_string(index=False))

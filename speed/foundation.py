@@ -9,10 +9,10 @@ import sys
 import time
 
 import joblib
-import torch
 
 from medgen_utils import clinic, training
 from medgen_utils.data import split
+from medgen_utils.machine import threads
 
 
 def seconds(function, repeats: int = 3) -> float:
@@ -49,8 +49,8 @@ def import_cost() -> None:
         print(f"import medgen_utils.{module}: {of(f'import torch, medgen_utils.{module}') - base:+.2f} s")
 
 
+@threads(1)
 def step_speed() -> None:
-    torch.set_num_threads(1)
     train, _, _ = split(clinic.default_clinic(), 0)
     for width in (16, 32):
         model = training.build(training.ERM, train, seed=0, width=width)

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
+from medgen_utils.machine import threads
 from medgen_utils.meta_learning import MASF, MLDG, Fish
 from medgen_utils.training import ERM, build, draw_batches
 
@@ -24,9 +25,9 @@ METHODS = {
 }
 
 
+@threads(1)
 def seconds_per_step(width: int = 32, batch_size: int = 48, steps: int = 20) -> pd.DataFrame:
     """Median seconds of a step on three hospitals, and its ratio to ERM's."""
-    torch.set_num_threads(1)
     sources = make_clinic(acquisition_hospitals(3)[:3], n=100, seed=0)
     models = {
         name: build(algorithm, sources, seed=0, width=width, hyperparameters=hyperparameters)

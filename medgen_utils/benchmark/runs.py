@@ -16,14 +16,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Literal
 
-import joblib
 import pandas as pd
-import torch
-from tqdm.auto import tqdm
 
 from medgen_utils.benchmark.entries import Contender, Problem
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
-from medgen_utils.machine import show_progress, training_device, with_one_thread
+from medgen_utils.machine import device_name, run_side_by_side, training_device
 
 RISE = 0.002  # of the mean source-validation AUROC over the last quarter: above it, training had not stopped
 BUDGETS = (500, 1000, 2000, 4000)
@@ -83,12 +80,11 @@ def sweep(
     _same_budget(tasks, finished)
     missing = [task for task in tasks if task.key not in have]
     folder = Path(predictions) if predictions else None
-    jobs = (joblib.delayed(with_one_thread)(run_task, (t, device, None, _folder_of(t, folder))) for t in missing)
+    jobs = [(task, device, None, _folder_of(task, folder)) for task in missing]
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(finished, path)  # without what a kill cut off
     known = provenance(device)
-    parallel = joblib.Parallel(n_jobs=n_jobs or joblib.cpu_count(), return_as="generator_unordered")
-    for rows in tqdm(parallel(jobs), total=len(missing), desc="runs", disable=not show_progress()):
+    for rows in run_side_by_side(run_task, jobs, n_jobs=n_jobs, device=device, ordered=False, title="runs"):
         rows = rows.assign(**known, rows=len(rows))
         text = rows.to_csv(index=False, header=not path.stat().st_size, lineterminator="\n")
         with path.open("a", newline="") as file:
@@ -143,12 +139,10 @@ def _write(results: pd.DataFrame, path: Path) -> None:
 
 def provenance(device: str) -> dict[str, str]:
     """What made a result: device, versions of Python and torch, commit of the code ("" outside a repository)."""
-    cpu = f"{platform.machine()} CPU, {joblib.cpu_count()} cores"
-    name = torch.cuda.get_device_name() if device == "cuda" else cpu
     here = Path(__file__).parent
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
     versions = f"python {platform.python_version()}, torch {metadata.version('torch').split('+')[0]}"
-    return {"device": name, "versions": versions, "commit": git.stdout.strip()}
+    return {"device": device_name(device), "versions": versions, "commit": git.stdout.strip()}
 
 
 def rise(curve: str) -> float:

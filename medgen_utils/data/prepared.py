@@ -25,7 +25,8 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
+
+from medgen_utils.machine import progress_bar
 
 ATTEMPTS = 4
 PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
@@ -150,7 +151,7 @@ def _write(source: Source, temporary: Path) -> None:
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, temporary.open("wb") as stream:
         announced = answer.headers.get("Content-Length")
         expected = source.n_bytes or (int(announced) if announced else None)
-        with tqdm(total=expected, unit="B", unit_scale=True, desc=source.file) as bar:
+        with progress_bar(total=expected, title=source.file, in_bytes=True) as bar:
             while block := answer.read(2**16):
                 bar.update(stream.write(block))
         written = stream.tell()
