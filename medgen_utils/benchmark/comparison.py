@@ -54,7 +54,7 @@ def compare(
     about = About(steps, made["versions"], made["device"], took, credit=(dataset.info,))
     inside = frame[frame["split"] == "validation"].reset_index(drop=True)
     test = frame[frame["split"] == "test"].reset_index(drop=True)
-    return Result(test, tuple(contender.name for contender in crew), about, metric, unit, inside)
+    return Result(test, tuple(contender.name for contender in crew), about, metric, unit, inside, dataset.sites())
 
 
 def _contender(method: str | Contender) -> Contender:

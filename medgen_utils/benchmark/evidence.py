@@ -28,8 +28,9 @@ from medgen_utils.selection import RULES
 STORE = "chapters/evidence"  # the one place where the package names it
 RUNS, MANIFEST = "runs.csv.gz", "manifest.json"
 COLUMNS = [
-    "protocol", "problem", "method", "family", "backbone", "image_size", "left_out", "trial", "seed", "split", "domain",
-    *SCORES, "n", "steps", "settings", "curve", "seconds", "finished", "device", "versions", "commit",
+    "protocol", "problem", "method", "family", "backbone", "image_size", "left_out", "trial", "seed",
+    "split", "domain", "site", *SCORES, "n", "steps", "settings", "curve",
+    "seconds", "finished", "device", "versions", "commit",
 ]  # fmt: skip
 TOLERANCE = 0.02  # AUROC: what another machine's arithmetic, grown over a training, may change
 
@@ -104,7 +105,8 @@ def result(
         ", ".join(sorted(set(picked["device"]))), rows.drop_duplicates(KEY)["seconds"].sum(),
         f"evidence store, protocol {', '.join(str(value) for value in sorted(set(picked['protocol'])))}",
     )  # fmt: skip
-    return Result(picked, tuple(methods), about, metric, unit, inside)
+    known = picked.dropna(subset="site").set_index("domain")["site"].to_dict()
+    return Result(picked, tuple(methods), about, metric, unit, inside, known)
 
 
 # -------------------------------------------------------------------------------------------------- repeat a row

@@ -163,15 +163,17 @@ def run_task(
 ) -> pd.DataFrame:
     """A run of a sweep: a row for the validation images (mean over training domains) and one for each tested domain.
 
-    Columns: `KEY`, family, backbone, image_size, split, domain, `SCORES`, n (images), steps, settings (JSON), curve (of
-    the validation row: AUROC at evenly spaced steps), seconds (of training), finished (UTC), protocol. A network that
-    diverged predicts nothing: one half for each class, AUROC .5. ``settings``: in place of those of the trial.
+    Columns: `KEY`, family, backbone, image_size, split, domain, `SCORES`, n (images), site (of the domain),
+    steps, settings (JSON), curve (of the validation row: AUROC at evenly spaced steps), seconds (of training), finished
+    (UTC), protocol. A network that diverged predicts nothing: one half for each class, AUROC .5. ``settings``: in place
+    of those of the trial.
     ``predictions``: a folder for the log odds of the test images.
     """
     problem, contender = task.problem, task.contender
     settings = contender.settings(task.trial) if settings is None else settings
+    dataset = problem.load(task.seed)
     frame = run_contender(
-        contender, problem.load(task.seed), task.left_out, settings, seed=task.seed, steps=task.steps,
+        contender, dataset, task.left_out, settings, seed=task.seed, steps=task.steps,
         width=problem.width, balanced=problem.balanced, augment=problem.augment, device=device, evaluations=EVALUATIONS,
         keep_predictions=predictions / task.file if predictions else None,
     )  # fmt: skip
@@ -192,5 +194,6 @@ def run_task(
     return pd.concat([names, table], axis=1).assign(
         steps=task.steps, settings=json.dumps(settings), seconds=frame["seconds"].iloc[0],
         curve=np.where(table["split"] == "validation", curve, ""),
+        site=table["domain"].map(dataset.sites()).fillna(""),
         finished=datetime.now(UTC).isoformat(timespec="seconds"), protocol=PROTOCOL,
     )  # fmt: skip

@@ -53,7 +53,8 @@ class Result:
     frame: a row a test image (the tidy frame of `evaluation.predictions_frame`; ``algorithm`` is the method), or a row
     a tested domain (columns method, domain, seed and the metric), as the evidence store has them. ``unit`` is what a
     domain is, in words: "domain" unless the data say that each is a hospital of its own. ``inside``: a frame of the
-    same kind on held-back images of the training domains, for the in-domain score beside the target's.
+    same kind on held-back images of the training domains, for the in-domain score beside the target's. ``sites``:
+    domain -> site, where known; ValueError where ``unit`` says "hospital" and two domains are scanners of one.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -62,11 +63,14 @@ class Result:
     metric: str = "auroc"
     unit: str = "domain"
     inside: pd.DataFrame | None = field(default=None, repr=False)
+    sites: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         have = set(self._scores(self.frame)["method"])
         if lacking := [name for name in self.methods if name not in have]:
             raise ValueError(f"no scores of {lacking}: the frame has {sorted(have)}")
+        if self.unit == "hospital" and (shared := self._shared()):
+            raise ValueError(f"{shared} are scanners of one hospital: call the unit 'scanner' or 'domain'")
 
     # ------------------------------------------------------------------------------------------ numbers
 
@@ -116,6 +120,11 @@ class Result:
             for key, images in frame.groupby(["algorithm", "domain", "seed"], sort=False, observed=True)
         ]
         return pd.DataFrame(rows, columns=["method", "domain", "seed", "value"])
+
+    def _shared(self) -> list[str]:
+        """Tested domains that share their site with another."""
+        of = {domain: self.sites.get(domain, domain) for domain in dict.fromkeys(self.frame["domain"])}
+        return [domain for domain, site in of.items() if list(of.values()).count(site) > 1]
 
     def _units(self, n: int) -> str:
         several = self._scores(self.frame)["domain"].nunique() > 1
@@ -179,6 +188,8 @@ class Result:
         runs = self._scores(self.frame)
         targets = list(dict.fromkeys(runs["domain"]))
         where = f"at {targets[0]}" if len(targets) == 1 else f"over {len(targets)} {self._units(len(targets))}"
+        if shared := self._shared():
+            where += f" ({len(shared)} of them scanners of one hospital)"
         if len(self.methods) == 1:
             scores = self.scores()["value"]
             return Markdown(f"{self.methods[0]} reaches {_points(scores.to_numpy(), sign=False)} {name} {where}.")

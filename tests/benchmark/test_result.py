@@ -94,6 +94,14 @@ def test_domains_are_called_hospitals_only_where_one_says_so():
     assert "hospital" not in images().say().data
 
 
+def test_scanners_of_one_hospital_are_no_hospitals():
+    frame, sites = stored([0.01] * 4).frame, {"D0": "Utrecht", "D1": "Utrecht", "D2": "Rio", "D3": "Cairo"}
+    words = Result(frame, ("ERM", "remedy"), ABOUT, sites=sites).say().data
+    assert "2 of them scanners of one hospital" in words
+    with pytest.raises(ValueError, match=r"D0.*D1.*one hospital"):
+        Result(frame, ("ERM", "remedy"), ABOUT, unit="hospital", sites=sites)
+
+
 def test_lower_is_better_for_the_brier_score():
     result = stored([-0.01] * 7)
     lower = Result(result.frame.rename(columns={"auroc": "brier"}), result.methods, ABOUT, "brier")
