@@ -16,10 +16,12 @@ import torch
 from PIL import Image
 
 from medgen_utils.data import medmnist
+from medgen_utils.data.near_duplicates import groups, without_conflicts
 from medgen_utils.data.prepared import (
     DataCorrupt,
     Prepared,
     Source,
+    check_size,
     numbers,
     picture,
     prepared_arrays,
@@ -27,6 +29,7 @@ from medgen_utils.data.prepared import (
     to_tensor,
 )
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import NOT_STATED, provenance
 
 INFO = DatasetInfo(
     "breast-ultrasound",
@@ -37,16 +40,39 @@ INFO = DatasetInfo(
     "doi:10.1016/j.dib.2019.104863; Gomez-Flores et al. 2024, BUS-BRA, Medical Physics 51:3110-3123, "
     "doi:10.1002/mp.16812",
     (
-        "Class 1 is normal and benign in BreastMNIST, benign only in BUS-BRA: a label shift by definition.",
-        "BreastMNIST gives no patient ids: a split inside it may leak patients, and one pair of its images is "
-        "identical with opposite labels.",
+        "Class 1 is malignant: the publishers' order is turned round. Class 0 is normal and benign in BreastMNIST, "
+        "benign only in BUS-BRA: a label shift by definition.",
+        "Its three BUS-BRA scanners stand in one hospital: two sites, not four.",
+        "BreastMNIST gives no patient ids: its near-duplicates form groups, but two views of one woman may part. One "
+        "pair of its images is identical with opposite labels and is dropped.",
         "BUS-BRA frames carry burned-in text, which may tell the scanner or the hospital.",
         "The 25 images of BUS-BRA's U-Systems scanner are left out: too few for a test domain.",
     ),
 )
-CLASS_NAMES = ("malignant", "benign or normal")
+SIZES = (28, 64)
+CLASS_NAMES = ("benign or normal", "malignant")
 CAIRO = "GE Logiq E9"  # the scanner of BreastMNIST's one hospital, in Cairo
 SCANNERS = ("GE Logiq 7", "GE Logiq 5", "Toshiba Aplio 300", "U-Systems")
+PROVENANCE = {
+    "Cairo": {
+        "hospital": "Baheya Hospital, Cairo",
+        "country": "Egypt",
+        "scanner": "GE LOGIQ E9, LOGIQ E9 Agile",
+        "years": "2018",
+        "population": "women of 25 to 75 years, 600 in all",
+        "grader": "radiologists of the hospital",
+        "label_definition": "1 malignant, 0 benign or normal",
+    },
+    "Rio": {
+        "hospital": "Instituto Nacional de Cancer, Rio de Janeiro",
+        "country": "Brazil",
+        "scanner": "GE Logiq 7, GE Logiq 5, Toshiba Aplio 300, U-Systems",
+        "years": NOT_STATED,
+        "population": "1,064 patients of a cancer institute",
+        "grader": "biopsy",
+        "label_definition": "1 malignant, 0 benign",
+    },
+}
 BUSBRA = Source(
     "BUSBRA.zip",
     "https://zenodo.org/records/8231412/files/BUSBRA.zip?download=1",
@@ -54,8 +80,8 @@ BUSBRA = Source(
     133_917_740,
 )
 PREPARED = {
-    28: Prepared((1875, 28, 28), "abfc286f88dbd62c0495eeeff0d0d82001be7b61ae3737b970b269ae9264e068"),
-    64: Prepared((1875, 64, 64), "6c3ef3cb728f508eaaf8fb6014ca70e2850d5326fa15bf22d9840ff348deb740"),
+    "busbra_28.npz": Prepared((1875, 28, 28), "abfc286f88dbd62c0495eeeff0d0d82001be7b61ae3737b970b269ae9264e068"),
+    "busbra_64.npz": Prepared((1875, 64, 64), "6c3ef3cb728f508eaaf8fb6014ca70e2850d5326fa15bf22d9840ff348deb740"),
 }
 
 
@@ -65,26 +91,35 @@ def files(size: int) -> list[tuple[str, ...]]:
 
 
 def load(size: int = 28) -> DomainDataset:
-    """BreastMNIST's one hospital (all its images) and three scanners of BUS-BRA; sizes 28 and 64."""
-    scanners = prepared_arrays("busbra", size, PREPARED, BUSBRA, prepare)
-    rule = dict.fromkeys(medmnist.PARTS, CAIRO)
-    cairo = medmnist.pool([medmnist.arrays("breastmnist", size)], [rule], CLASS_NAMES, INFO)
-    names = (CAIRO, *map(str, scanners["domain_names"]))
+    """BreastMNIST's one hospital and three scanners of BUS-BRA; class 1 malignant (turned round); sizes 28 and 64.
+
+    ``group`` is the patient in BUS-BRA, in BreastMNIST a cluster of near-duplicates; ``info.dropped`` lists a pair of
+    identical pictures with opposite labels.
+    """
+    check_size(size, SIZES)
+    scanners = prepared_arrays(f"busbra_{size}.npz", PREPARED, BUSBRA, prepare)
+    cairo = medmnist.arrays("breastmnist", size)
+    pictures = np.concatenate([cairo[f"{part}_images"] for part in medmnist.PARTS])
+    malignant = 1 - np.concatenate([cairo[f"{part}_labels"].ravel() for part in medmnist.PARTS]).astype(np.int64)
+    keep = without_conflicts(pictures, malignant)
+    file = np.array([f"breastmnist/{i}" for i in range(len(pictures))])
     dataset = DomainDataset(
-        torch.cat([cairo.x, to_tensor(scanners["images"])]),
-        torch.cat([cairo.y, torch.from_numpy(scanners["labels"].ravel().astype(np.int64))]),
-        torch.cat([cairo.domain, torch.from_numpy(scanners["domains"].ravel().astype(np.int64) + 1)]),
-        np.concatenate([cairo.group, scanners["groups"]]),
+        torch.cat([to_tensor(pictures[keep]), to_tensor(scanners["images"])]),
+        torch.from_numpy(np.concatenate([malignant[keep], 1 - scanners["labels"].ravel().astype(np.int64)])),
+        torch.from_numpy(np.concatenate([np.zeros(keep.sum(), np.int64), scanners["domains"].ravel() + 1])),
+        np.concatenate([groups(pictures[keep], "near-duplicates"), scanners["groups"]]),
         CLASS_NAMES,
-        names,
-        INFO,
-        file=np.concatenate([[f"breastmnist/{i}" for i in range(len(cairo))], scanners["files"]]),
+        (CAIRO, *map(str, scanners["domain_names"])),
+        replace(INFO, dropped=tuple(f"{name}: identical to one of the other class" for name in file[~keep])),
+        file=np.concatenate([file[keep], scanners["files"]]),
     )
-    return replace(dataset.without("U-Systems"), domain_names=names[: names.index("U-Systems")])
+    rows = {CAIRO: PROVENANCE["Cairo"]} | {name: PROVENANCE["Rio"] | {"scanner": name} for name in SCANNERS[:3]}
+    table = provenance(rows, tissue="breast", species="human")
+    return replace(dataset.without("U-Systems"), domain_names=tuple(rows), domains=table)
 
 
-def prepare(archive: Path, sizes: Sequence[int] = tuple(PREPARED)) -> dict[int, dict[str, np.ndarray]]:
-    """BUSBRA.zip -> arrays by size, in the order of its table; class 0 malignant, 1 benign (as BreastMNIST)."""
+def prepare(archive: Path, sizes: Sequence[int] = SIZES) -> dict[str, dict[str, np.ndarray]]:
+    """BUSBRA.zip -> arrays by file, in the order of its table; class 0 malignant, 1 benign (as BreastMNIST)."""
     members = dict(read_members(archive, lambda name: name.startswith(("BUSBRA/bus_data.csv", "BUSBRA/Images/"))))
     if "BUSBRA/bus_data.csv" not in members:
         raise DataCorrupt(f"{archive} has no BUSBRA/bus_data.csv: delete the file and load again")
@@ -101,6 +136,7 @@ def prepare(archive: Path, sizes: Sequence[int] = tuple(PREPARED)) -> dict[int, 
     }
     frames = [picture(members, file, "L", archive) for file in files]
     return {
-        size: {"images": np.stack([np.asarray(frame.resize((size, size), Image.LANCZOS)) for frame in frames])} | known
+        f"busbra_{size}.npz": {"images": np.stack([np.asarray(f.resize((size, size), Image.LANCZOS)) for f in frames])}
+        | known
         for size in sizes
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medgen_utils.data import medmnist
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import NOT_STATED, provenance
 
 INFO = DatasetInfo(
     "colon-centres",
@@ -28,4 +29,15 @@ def files(size: int) -> list[tuple[str, ...]]:
 def load(size: int = 28) -> DomainDataset:
     """Two centres: the publisher's training and validation parts, and its test part. Sizes 28, 64, 128, 224."""
     rule = {"train": FIRST, "val": FIRST, "test": SECOND}
-    return medmnist.pool([medmnist.arrays("pathmnist", size)], [rule], CLASS_NAMES, INFO)
+    table = provenance(
+        {FIRST: {"hospital": "NCT Heidelberg and UMM Mannheim"}, SECOND: {"hospital": "another centre, not named"}},
+        country="Germany",
+        scanner=NOT_STATED,
+        years=NOT_STATED,
+        population="patients with colorectal cancer",
+        tissue="colon and rectum",
+        species="human",
+        grader="pathologists",
+        label_definition="which tissue the patch shows",
+    )
+    return medmnist.pool([medmnist.arrays("pathmnist", size)], [rule], CLASS_NAMES, INFO, table)

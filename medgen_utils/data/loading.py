@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from medgen_utils import clinic
-from medgen_utils.data import breast_ultrasound, colon_centres, mitosis, organ_views, pneumonia
+from medgen_utils.data import breast_hospitals, breast_ultrasound, colon_centres, mitosis, organ_views, pneumonia
 from medgen_utils.data.prepared import search
 from medgen_utils.domains import DatasetInfo, DomainDataset
 
@@ -19,13 +19,14 @@ class DataSet(NamedTuple):
     """A data set of the book. ``files(size)``: what ``load(size)`` needs; of each tuple one file is enough."""
 
     info: DatasetInfo
-    load: Callable[[int], DomainDataset]
-    files: Callable[[int], list[tuple[str, ...]]]
+    load: Callable[..., DomainDataset]
+    files: Callable[..., list[tuple[str, ...]]]
 
 
 SETS: dict[str, DataSet] = {
     "clinic": DataSet(clinic.INFO, clinic.default_clinic, lambda size: []),
     "breast-ultrasound": DataSet(breast_ultrasound.INFO, breast_ultrasound.load, breast_ultrasound.files),
+    "breast-hospitals": DataSet(breast_hospitals.INFO, breast_hospitals.load, breast_hospitals.files),
     "mitosis": DataSet(mitosis.INFO, mitosis.load, mitosis.files),
     "pneumonia": DataSet(pneumonia.INFO, pneumonia.load, pneumonia.files),
     "organ-views": DataSet(organ_views.INFO, organ_views.load, organ_views.files),
@@ -36,24 +37,38 @@ DATASETS: dict[str, DatasetInfo] = {name: data_set.info for name, data_set in SE
 _IN_USE: WeakValueDictionary[tuple, DomainDataset] = WeakValueDictionary()
 
 
-def load(name: str, size: int = 28) -> DomainDataset:
+def load(
+    name: str,
+    size: int = 28,
+    *,
+    view: Literal["lesion", "frame"] | None = None,
+    domains: Literal["site", "scanner"] | None = None,
+    duplicates: bool | None = None,
+    accept_noncommercial: bool | None = None,
+) -> DomainDataset:
     """One of the book's data sets, by its name in `DATASETS`, with images of ``size`` x ``size`` px in [0, 1].
 
     Found in the folder MEDGEN_DATA, else in the cache, else downloaded from its publisher; never replaced by another.
-    Domains: clinic, its hospitals; breast-ultrasound, BreastMNIST's one hospital (all its images) and three scanners of
-    BUS-BRA (U-Systems, with 25 images, is left out); mitosis, six scanners and centres, without AtNorM-Br's duplicates;
-    pneumonia, one hospital (the publisher's three parts pooled); organ-views, three views; colon-centres, two centres.
-    Sizes: 28 or 64; also 128 and 224 for pneumonia, organ-views and colon-centres; any for the clinic.
-    While a data set is in use, a second `load` of the same files returns the same object: do not write into its arrays.
-    Raises ValueError (unknown name, size), DataUnavailable (neither file nor network) or DataCorrupt (a file that is
-    not the publisher's). Chapter: generalization_gap.
+    Domains: clinic, its hospitals; breast-hospitals, four sites (`breast_hospitals.load` explains view, domains,
+    duplicates and accept_noncommercial, which are its own); breast-ultrasound, BreastMNIST's one hospital and three
+    scanners of BUS-BRA; mitosis, six scanners and centres; pneumonia, one hospital; organ-views, three views;
+    colon-centres, two centres. ``dataset.domains`` says where the images of each domain come from.
+    Sizes: 28 or 64; also 128 for breast-hospitals and mitosis, 128 and 224 for pneumonia, organ-views and
+    colon-centres; any for the clinic. While a data set is in use, a second `load` of the same files returns the same
+    object: do not write into its arrays.
+    Raises ValueError (unknown name, size, option), DataUnavailable (neither file nor network) or DataCorrupt (a file
+    that is not the publisher's). Chapter: generalization_gap.
     """
     data_set = _known(name)
-    key = (name, size, _found(data_set, size))
-    dataset = _IN_USE.get(key)
+    given = {"view": view, "domains": domains, "duplicates": duplicates, "accept_noncommercial": accept_noncommercial}
+    options = {key: value for key, value in given.items() if value is not None}
+    if options and name != "breast-hospitals":
+        raise ValueError(f"{name} has no options {sorted(options)}: leave them out")
+    key = (name, size, *options.items())
+    dataset = _IN_USE.get((*key, _found(data_set, size, options)))
     if dataset is None:
-        dataset = data_set.load(size)
-        _IN_USE[name, size, _found(data_set, size)] = dataset  # the files may have come just now
+        dataset = data_set.load(size, **options)
+        _IN_USE[*key, _found(data_set, size, options)] = dataset  # the files may have come just now
     return dataset
 
 
@@ -83,7 +98,7 @@ def _known(name: str) -> DataSet:
     return SETS[name]
 
 
-def _found(data_set: DataSet, size: int) -> tuple:
+def _found(data_set: DataSet, size: int, options: dict[str, object]) -> tuple:
     """Path, size and time of the files on this machine: a file that was replaced is read again."""
-    paths = [search(file) for alternatives in data_set.files(size) for file in alternatives]
+    paths = [search(file) for alternatives in data_set.files(size, **options) for file in alternatives]
     return tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 
 from medgen_utils.data import prepared
@@ -25,10 +27,14 @@ from medgen_utils.data.prepared import (
     where_to_put,
 )
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import NOT_STATED, provenance
 
 CITATION = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
 SOURCE = "doi:10.5281/zenodo.10519652"
 PARTS = ("train", "val", "test")  # of a file
+DISEASE_FIRST = (
+    "breastmnist",
+)  # sets whose class 0 is the disease: flipped, so that class 1 is the disease everywhere
 SIZES = (28, 64, 128, 224)
 # MD5 of the 28 px files, as in medmnist.INFO: files found on disk are checked without the slow import of medmnist
 MD5 = {
@@ -49,6 +55,7 @@ def from_medmnist(
     ``domains`` is the rule that gives an image its domain: "one", all images pooled into one domain; "split", the
     publisher's train, val and test as three domains; or a mapping from these three to domain names, such as
     ``{"train": "centre 1", "val": "centre 1", "test": "centre 2"}``. Groups are unknown. Sizes 28, 64, 128, 224.
+    Classes in the publisher's order, but class 1 is the disease: breastmnist is flipped.
     Raises ValueError for an unknown flag, size or rule and for several labels an image; DataUnavailable, DataCorrupt
     as `load`. Imports `medmnist`, which takes seconds.
     """
@@ -75,7 +82,9 @@ def from_medmnist(
         ("No patient ids: a split may leak patients.",),
     )
     class_names = tuple(labels[key] for key in sorted(labels, key=int))
-    return pool([arrays(flag, size)], [rule], class_names, info)
+    table = provenance({name: {} for name in dict.fromkeys(rule.values())}, hospital=NOT_STATED)
+    dataset = pool([arrays(flag, size)], [rule], class_names, info, table)
+    return flipped(dataset) if flag in DISEASE_FIRST else dataset
 
 
 def pool(
@@ -83,10 +92,11 @@ def pool(
     rules: Sequence[Mapping[str, str]],
     class_names: tuple[str, ...],
     info: DatasetInfo,
+    domains: pd.DataFrame | None = None,
 ) -> DomainDataset:
     """Several MedMNIST files as one data set; rules[i] maps train, val, test of parts[i] to a domain name.
 
-    ValueError where an image has several labels.
+    ``domains`` is its provenance. ValueError where an image has several labels.
     """
     pieces = [(arrays, part, rule[part]) for arrays, rule in zip(parts, rules, strict=True) for part in PARTS]
     names = tuple(dict.fromkeys(name for *_, name in pieces))
@@ -102,7 +112,13 @@ def pool(
         class_names,
         names,
         info,
+        domains=domains,
     )
+
+
+def flipped(dataset: DomainDataset) -> DomainDataset:
+    """A data set of two classes with the classes in the other order."""
+    return replace(dataset, y=1 - dataset.y, class_names=dataset.class_names[::-1])
 
 
 def file_name(flag: str, size: int) -> str:

@@ -1,11 +1,13 @@
 """Normal and atypical mitotic figures of six scanners and centres, and their graders. Chapter: concept_shift.
 
-AMi-Br, AtNorM-Br, AtNorM-MD: patches of 128 px; size 28 shows the central 64 px, size 64 the whole patch.
+AMi-Br, AtNorM-Br, AtNorM-MD: patches of 128 px. Size 64 is the central 64 px as they are, size 28 the same resized with
+Lanczos, size 128 the whole patch, prepared from the archive only: the cell with its neighbourhood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from medgen_utils.data.prepared import (
     Source,
     cache_folder,
     check,
+    check_size,
     obtain,
     picture,
     prepared_arrays,
@@ -28,6 +31,7 @@ from medgen_utils.data.prepared import (
     where_to_put,
 )
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import NOT_STATED, provenance
 
 INFO = DatasetInfo(
     "mitosis",
@@ -42,6 +46,8 @@ INFO = DatasetInfo(
         "groups whose labels conflict: 37 patches are dropped.",
         "TCGA-BRCA and MIDOG++ come without slide ids: a split inside them may leak slides.",
         "MIDOG++ may share slides with MIDOG21 (no patch is identical).",
+        "The three MIDOG21 scanners stand in one hospital; MIDOG++ holds seven tumour types of man and dog: a shift of "
+        "tumour and species, not of hospital.",
     ),
 )
 CLASS_NAMES = ("normal", "atypical")
@@ -61,21 +67,64 @@ ATNORM_MD_VOTES = Source(
     "https://github.com/DeepMicroscopy/AMi-Br_Benchmark",
     "sha256:363db789f5d1814be676d701d89646631703dc963b7f28b8f2c4db76eb543193",
 )
+_UTRECHT = {"hospital": "UMC Utrecht", "country": "Netherlands", "years": NOT_STATED, "population": "breast cancer"}
+_BREAST = {"tissue": "breast", "species": "human", "grader": "two pathologists, a third where they differ"}
+PROVENANCE = {
+    "MIDOG21-HamamatsuXR": _UTRECHT | _BREAST | {"scanner": "Hamamatsu NanoZoomer XR"},
+    "MIDOG21-HamamatsuS360": _UTRECHT | _BREAST | {"scanner": "Hamamatsu NanoZoomer S360"},
+    "MIDOG21-AperioCS2": _UTRECHT | _BREAST | {"scanner": "Aperio ScanScope CS2"},
+    "TUPAC16": _BREAST
+    | {
+        "hospital": "several centres (TUPAC16)",
+        "country": NOT_STATED,
+        "scanner": "several",
+        "years": NOT_STATED,
+        "population": "breast cancer",
+    },
+    "TCGA-BRCA": _BREAST
+    | {
+        "grader": NOT_STATED,
+        "hospital": "many centres (TCGA)",
+        "country": "several",
+        "scanner": "several",
+        "years": NOT_STATED,
+        "population": "breast cancer",
+    },
+    "MIDOG++": {
+        "hospital": "several centres (MIDOG++)",
+        "country": "several",
+        "scanner": "several",
+        "years": NOT_STATED,
+        "population": "seven tumour types",
+        "tissue": "seven tumour types",
+        "species": "human and dog",
+        "grader": "five pathologists, majority",
+    },
+}
+SIZES = (28, 64, 128)
 PREPARED = {
-    28: Prepared((6573, 28, 28, 3), "cf898f3475949d2b9b2fc309d5a27ff1646ddb81911be6cbf7fdaf2e4a727162"),
-    64: Prepared((6573, 64, 64, 3), "5da81771def36e4f578598adab168c7eea098ef72fa306bfce5da831eee8b759"),
+    "mitosis_28.npz": Prepared((6573, 28, 28, 3), "cf898f3475949d2b9b2fc309d5a27ff1646ddb81911be6cbf7fdaf2e4a727162"),
+    "mitosis_64_native.npz": Prepared(
+        (6573, 64, 64, 3), "a5d51b8da48ed08611c2b7979133ca3d6239baf15ac0ea9391d9d77c89626cce"
+    ),
+    "mitosis_128.npz": Prepared((6573, 128, 128, 3), ""),  # no hash is published: it rests on the other two
 }
 
 
 def files(size: int) -> list[tuple[str, ...]]:
     """What `load` needs; of each tuple one file is enough, the prepared arrays or the publisher's archive."""
-    return [(f"mitosis_{size}.npz", AMIBR.file)]
+    return [(_file(size), AMIBR.file)]
 
 
 def load(size: int = 28) -> DomainDataset:
-    """Six scanners and centres, without AtNorM-Br's duplicates; class 1 atypical. Sizes 28 and 64."""
-    arrays = prepared_arrays("mitosis", size, PREPARED, AMIBR, _prepare_and_keep_votes)
+    """Six scanners and centres, without AtNorM-Br's duplicates; class 1 atypical. Sizes 28, 64 and 128.
+
+    ``info.dropped`` lists the duplicates.
+    """
+    check_size(size, SIZES)
+    arrays = prepared_arrays(_file(size), PREPARED, AMIBR, _prepare_and_keep_votes)
     keep = without_duplicates(arrays["images"], arrays["labels"].ravel())
+    left_out = np.delete(arrays["files"], keep)
     return DomainDataset(
         to_tensor(arrays["images"][keep]),
         torch.from_numpy(arrays["labels"].ravel()[keep].astype(np.int64)),
@@ -83,9 +132,17 @@ def load(size: int = 28) -> DomainDataset:
         arrays["groups"][keep],
         CLASS_NAMES,
         tuple(map(str, arrays["domain_names"])),
-        INFO,
+        replace(INFO, dropped=tuple(f"{file}: pixel-identical to another patch" for file in left_out)),
         file=arrays["files"][keep],
+        domains=provenance(
+            PROVENANCE,
+            label_definition="1 atypical mitotic figure, 0 normal mitotic figure",
+        ),
     )
+
+
+def _file(size: int) -> str:
+    return "mitosis_64_native.npz" if size == 64 else f"mitosis_{size}.npz"
 
 
 def without_duplicates(images: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -96,8 +153,8 @@ def without_duplicates(images: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([positions[0] for positions in same.values() if len(set(y[positions])) == 1], dtype=np.int64)
 
 
-def prepare(archive: Path, table: Path, sizes: Sequence[int] = tuple(PREPARED)) -> dict[int, dict[str, np.ndarray]]:
-    """The benchmark's archive and AMI-BR.csv -> arrays by size; class 0 normal, 1 atypical.
+def prepare(archive: Path, table: Path, sizes: Sequence[int] = SIZES) -> dict[str, dict[str, np.ndarray]]:
+    """The benchmark's archive and AMI-BR.csv -> arrays by file; class 0 normal, 1 atypical.
 
     AMi-Br in the order of the table, then AtNorM-Br and AtNorM-MD, each Atypical before Normal, by sorted file name.
     """
@@ -129,16 +186,16 @@ def prepare(archive: Path, table: Path, sizes: Sequence[int] = tuple(PREPARED)) 
     for file in files:
         patch = picture(members, file, "RGB", archive)
         for size in sizes:
-            view = patch.crop((32, 32, 96, 96)) if size == 28 else patch
+            view = patch if size == 128 else patch.crop((32, 32, 96, 96))
             images[size].append(np.asarray(view.resize((size, size), Image.LANCZOS)))
-    return {size: {"images": np.stack(images[size])} | known for size in sizes}
+    return {_file(size): {"images": np.stack(images[size])} | known for size in sizes}
 
 
-def _prepare_and_keep_votes(archive: Path) -> dict[int, dict[str, np.ndarray]]:
-    by_size = prepare(archive, obtain(AMIBR_TABLE))
+def _prepare_and_keep_votes(archive: Path) -> dict[str, dict[str, np.ndarray]]:
+    by_file = prepare(archive, obtain(AMIBR_TABLE))
     for _, content in read_members(archive, lambda member: member.endswith("/" + ATNORM_MD_VOTES.file)):
         (cache_folder() / ATNORM_MD_VOTES.file).write_bytes(content)
-    return by_size
+    return by_file
 
 
 def votes(name: str) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medgen_utils.data import medmnist
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import NOT_STATED, provenance
 
 INFO = DatasetInfo(
     "organ-views",
@@ -29,4 +30,21 @@ def files(size: int) -> list[tuple[str, ...]]:
 def load(size: int = 28) -> DomainDataset:
     """Three views, each with the publisher's three parts pooled. Sizes 28, 64, 128, 224."""
     rules = [dict.fromkeys(medmnist.PARTS, view) for view in VIEWS.values()]
-    return medmnist.pool([medmnist.arrays(flag, size) for flag in VIEWS], rules, CLASS_NAMES, INFO)
+    return medmnist.pool(
+        [medmnist.arrays(flag, size) for flag in VIEWS],
+        rules,
+        CLASS_NAMES,
+        INFO,
+        provenance(
+            {view: {} for view in VIEWS.values()},
+            hospital="several centres (LiTS)",  # the same for the three views: they are no hospitals
+            country="several",
+            scanner="several CT scanners",
+            years=NOT_STATED,
+            population="patients with liver tumours",
+            tissue="abdomen and chest",
+            species="human",
+            grader="boxes around organs, drawn for LiTS",
+            label_definition="which organ the picture shows",
+        ),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medgen_utils.data import medmnist
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.provenance import NOT_STATED, provenance
 
 INFO = DatasetInfo(
     "pneumonia",
@@ -27,4 +28,21 @@ def files(size: int) -> list[tuple[str, ...]]:
 def load(size: int = 28) -> DomainDataset:
     """One hospital, the publisher's three parts pooled; class 1 pneumonia. Sizes 28, 64, 128, 224."""
     rule = dict.fromkeys(medmnist.PARTS, "Guangzhou")
-    return medmnist.pool([medmnist.arrays("pneumoniamnist", size)], [rule], ("normal", "pneumonia"), INFO)
+    return medmnist.pool(
+        [medmnist.arrays("pneumoniamnist", size)],
+        [rule],
+        ("normal", "pneumonia"),
+        INFO,
+        provenance(
+            {"Guangzhou": {}},
+            hospital="Guangzhou Women and Children's Medical Center",
+            country="China",
+            scanner=NOT_STATED,
+            years=NOT_STATED,
+            population="children of one to five years",
+            tissue="chest",
+            species="human",
+            grader="two physicians, checked by a third",
+            label_definition="1 pneumonia (bacterial or viral), 0 normal",
+        ),
+    )

@@ -1,6 +1,7 @@
 """Files from their publishers, and the arrays prepared from them: found here, or fetched, checked and kept.
 
-Search order: the folder named by the environment variable MEDGEN_DATA, the cache (``~/.cache/medgen``), the publisher.
+Search order: the folder named by the environment variable MEDGEN_DATA, the cache (``~/.cache/medgen``), for prepared
+arrays the address in MEDGEN_MIRROR (an owner's copies, megabytes instead of an archive), the publisher.
 Chapter: generalization_gap.
 """
 
@@ -53,7 +54,7 @@ class Source(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What makes prepared arrays the published ones: shape and SHA-256 of their ``images``."""
+    """What makes prepared arrays the published ones: shape and SHA-256 ("" where none is known) of their ``images``."""
 
     shape: tuple[int, ...]
     sha256: str
@@ -85,6 +86,7 @@ def where_to_put(source: Source) -> str:
     return (
         f"  file:     {source.file}\n  address:  {source.address}\n"
         f"  checksum: {source.checksum or 'none published; the prepared images are checked instead'}\n"
+        f"  mirror of prepared images (MEDGEN_MIRROR): {os.environ.get('MEDGEN_MIRROR') or 'not set'}\n"
         f"  put it into the folder that MEDGEN_DATA names "
         f"({os.environ.get('MEDGEN_DATA') or 'not set'}) or into {cache_folder()}"
     )
@@ -226,6 +228,13 @@ def _refuse_large(path: Path, name: str, n_bytes: int) -> None:
         raise DataCorrupt(f"{path}: {name!r} would unpack to {n_bytes:,} bytes; refused")
 
 
+def check_size(size: int, sizes: Sequence[int]) -> None:
+    """ValueError for a size these images are not prepared at."""
+    if size not in sizes:
+        known = f"{', '.join(map(str, sizes[:-1]))} and {sizes[-1]}"
+        raise ValueError(f"size={size}: these images are prepared at {known} px; choose one")
+
+
 def picture(members: Mapping[str, bytes], file: str, mode: str, archive: Path) -> Image.Image:
     """One image of an archive's ``members``, in the PIL mode "L" or "RGB"; DataCorrupt where it is not there."""
     if file not in members:
@@ -262,50 +271,62 @@ def save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def prepared_arrays(
-    name: str,
-    size: int,
-    expected: Mapping[int, Prepared],
+    file: str,
+    expected: Mapping[str, Prepared],
     source: Source,
-    prepare: Callable[[Path], Mapping[int, dict[str, np.ndarray]]],
+    prepare: Callable[[Path], Mapping[str, dict[str, np.ndarray]]],
 ) -> dict[str, np.ndarray]:
-    """The arrays ``{name}_{size}.npz``: found (MEDGEN_DATA, then the cache), or prepared from the publisher's archive.
+    """The arrays of ``file``: found (MEDGEN_DATA, then the cache), from the mirror, or prepared from the publisher's.
 
-    images (N, size, size[, 3]) uint8; labels, domains (N, 1) uint8; groups, files (N,) str; class_names, domain_names.
-    ``prepare`` turns the archive ``source`` into arrays of every size in ``expected``; they are kept in the cache, and
-    an archive fetched for them is removed. The images are checked against their SHA-256 either way. ValueError for a
-    size that is not ``expected``; DataCorrupt, DataUnavailable as in `obtain`.
+    images (N, H, W[, 3]) uint8; labels, domains (N, 1) or (N,); groups, files (N,) str; class_names, domain_names.
+    ``prepare`` turns the archive ``source`` into the arrays of every file in ``expected``; they are kept in the cache,
+    and an archive fetched for them is removed. The images are checked against their SHA-256 wherever they come from;
+    where that is "", they come only from an archive whose other images pass. DataCorrupt, DataUnavailable as `obtain`.
     """
-    if size not in expected:
-        sizes = " and ".join(map(str, expected))
-        raise ValueError(f"size={size}: these images are prepared at {sizes} px; choose one")
-    file = f"{name}_{size}.npz"
     path = search(file)
     if path is None:
         path = cache_folder() / file
-        with locked(cache_folder() / name):
-            if not path.is_file():
+        with locked(path.with_name(f"prepare-{source.file}")):
+            if not path.is_file() and not _from_mirror(path, expected[file]):
                 try:
-                    _prepare(name, expected, source, prepare)
+                    _prepare(expected, source, prepare)
                 except DataUnavailable as error:
-                    hint = f"or put {file} there: prepared images with the SHA-256 {expected[size].sha256}"
+                    hint = f"or put {file} there: prepared images with the SHA-256 {expected[file].sha256}"
                     raise DataUnavailable(f"{error}\n  {hint}") from error
     arrays = load_npz(path)
-    verify(arrays, expected[size], path)
+    verify(arrays, expected[file], path)
     return arrays
 
 
+def _from_mirror(path: Path, expected: Prepared) -> bool:
+    """Fetch prepared arrays from the address in MEDGEN_MIRROR; False where there is none, or it has not this file."""
+    if not (mirror := os.environ.get("MEDGEN_MIRROR")) or not expected.sha256:
+        return False
+    arrived = path.with_name("mirror-" + path.name)
+    try:
+        fetch(Source(path.name, f"{mirror.rstrip('/')}/{path.name}"), arrived)
+        verify(load_npz(arrived), expected, arrived)
+        arrived.replace(path)
+        return True
+    except DataUnavailable:
+        return False
+    finally:
+        arrived.unlink(missing_ok=True)
+
+
 def _prepare(
-    name: str,
-    expected: Mapping[int, Prepared],
+    expected: Mapping[str, Prepared],
     source: Source,
-    prepare: Callable[[Path], Mapping[int, dict[str, np.ndarray]]],
+    prepare: Callable[[Path], Mapping[str, dict[str, np.ndarray]]],
 ) -> None:
-    """Prepare every size, check, save into the cache; an archive that was not here before is removed."""
+    """Prepare every file, check, save into the cache; an archive that was not here before is removed."""
     found = search(source.file)
     archive = obtain(source)
-    for size, arrays in prepare(archive).items():
-        verify(arrays, expected[size], archive)
-        save_npz(cache_folder() / f"{name}_{size}.npz", arrays)
+    prepared = prepare(archive)
+    for file, arrays in prepared.items():
+        verify(arrays, expected[file], archive)
+    for file, arrays in prepared.items():
+        save_npz(cache_folder() / file, arrays)
     if found is None:
         archive.unlink()
 
@@ -322,7 +343,7 @@ def verify(arrays: dict[str, np.ndarray], expected: Prepared, origin: Path) -> N
     if set(lengths.values()) != {expected.shape[0]}:
         raise DataCorrupt(f"{origin}: {lengths} entries for {expected.shape[0]} images; delete the file and load again")
     found = hashlib.sha256(np.ascontiguousarray(arrays["images"])).hexdigest()
-    if found != expected.sha256:
+    if expected.sha256 and found != expected.sha256:
         raise DataCorrupt(
             f"{origin}: the images have the SHA-256 {found} instead of {expected.sha256}; "
             "delete the file and load again"

@@ -112,11 +112,11 @@ def medmnist_arrays(n_classes: int, *shape: int, seed: int = 0) -> dict[str, np.
     return arrays
 
 
-def expect(monkeypatch, expected: dict[int, Prepared], by_size: dict[int, dict[str, np.ndarray]]) -> None:
+def expect(monkeypatch, expected: dict[str, Prepared], by_file: dict[str, dict[str, np.ndarray]]) -> None:
     """From here on ``expected`` are the shapes and hashes of these arrays."""
-    for size, arrays in by_size.items():
+    for file, arrays in by_file.items():
         entry = Prepared(arrays["images"].shape, hashlib.sha256(arrays["images"].tobytes()).hexdigest())
-        monkeypatch.setitem(expected, size, entry)
+        monkeypatch.setitem(expected, file, entry)
 
 
 def assert_rows_equal(ours: dict[str, np.ndarray], reference: dict[str, np.ndarray], n: int) -> None:

@@ -40,7 +40,9 @@ def test_breast_ultrasound_from_the_publishers_archive(generated_breast, publish
     dataset = data.load("breast-ultrasound")
     assert dataset.domain_names == ("GE Logiq E9", "GE Logiq 7", "GE Logiq 5", "Toshiba Aplio 300")
     assert dataset.summary()["images"].tolist() == [21, 3, 3, 3]  # U-Systems is left out
-    assert dataset.y[21:].tolist() == [1, 0, 1, 1, 0, 1, 1, 0, 1]  # 0 malignant, 1 benign; every fourth left out
+    assert dataset.class_names[1] == "malignant"
+    assert dataset.y[:4].tolist() == [1, 0, 1, 0]  # BreastMNIST's 0 is malignant
+    assert dataset.y[21:].tolist() == [0, 1, 0, 0, 1, 0, 0, 1, 0]  # benign, malignant; every fourth left out
     assert dataset.group[21:].tolist() == ["0", "0", "1", "2", "2", "3", "4", "4", "5"]
     assert files_in(cache) == ["breastmnist.npz", "busbra_28.npz", "busbra_64.npz"]  # the archive is not kept
     assert data.find("breast-ultrasound")
@@ -49,8 +51,8 @@ def test_breast_ultrasound_from_the_publishers_archive(generated_breast, publish
 
 
 def test_prepared_images_with_another_hash_are_refused(generated_breast, monkeypatch):
-    other = breast_ultrasound.PREPARED[28]._replace(sha256="0" * 64)
-    monkeypatch.setitem(breast_ultrasound.PREPARED, 28, other)
+    other = breast_ultrasound.PREPARED["busbra_28.npz"]._replace(sha256="0" * 64)
+    monkeypatch.setitem(breast_ultrasound.PREPARED, "busbra_28.npz", other)
     with pytest.raises(DataCorrupt, match="the images have the SHA-256"):
         data.load("breast-ultrasound")
 
@@ -80,7 +82,7 @@ def test_a_prepared_file_of_the_wrong_shape_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [28, 64])
 def test_real_frames_are_prepared_bit_for_bit(size):
     folder = real_data("archives/BUSBRA-sample.zip", f"busbra_{size}.npz")
-    ours = breast_ultrasound.prepare(folder / "archives" / "BUSBRA-sample.zip")[size]
+    ours = breast_ultrasound.prepare(folder / "archives" / "BUSBRA-sample.zip")[f"busbra_{size}.npz"]
     assert_rows_equal(ours, load_npz(folder / f"busbra_{size}.npz"), 32)
 
 
@@ -93,20 +95,24 @@ def test_the_sample_archive_through_the_server(monkeypatch, publisher, cache):
     monkeypatch.setattr(breast_ultrasound, "BUSBRA", publisher.issue("BUSBRA.zip", 503, content))
     cache.mkdir(parents=True)
     (cache / "breastmnist.npz").symlink_to(folder / "breastmnist.npz")
-    assert data.load("breast-ultrasound").summary()["images"].tolist() == [780, 8, 8, 8]
+    assert data.load("breast-ultrasound").summary()["images"].tolist() == [778, 8, 8, 8]
 
 
 def test_real_breast_ultrasound(real):
     real("busbra_28.npz", "breastmnist.npz")
     dataset = data.load("breast-ultrasound")
-    images = {"GE Logiq E9": 780, "GE Logiq 7": 902, "GE Logiq 5": 809, "Toshiba Aplio 300": 139}
+    images = {"GE Logiq E9": 778, "GE Logiq 7": 902, "GE Logiq 5": 809, "Toshiba Aplio 300": 139}
     assert dataset.summary()["images"].to_dict() == images
-    assert torch.bincount(dataset.y).tolist() == [210 + 285 + 243 + 68, 570 + 617 + 566 + 71]
-    assert dataset.summary()["groups"].to_dict() == dict(zip(images, (0, 488, 490, 72), strict=True))
-    assert dataset.x.shape == (2630, 1, 28, 28)
+    assert torch.bincount(dataset.y).tolist() == [569 + 617 + 566 + 71, 209 + 285 + 243 + 68]
+    assert dataset.summary()["groups"].to_dict() == dict(zip(images, (146, 488, 490, 72), strict=True))
+    assert dataset.info.dropped[0] == "breastmnist/115: identical to one of the other class"
+    assert len(dataset.info.dropped) == 2
+    assert len(set(dataset.sites().values())) == 2  # three of the four scanners stand in one hospital
+    assert (dataset.domains != "").all(axis=None)
+    assert dataset.x.shape == (2628, 1, 28, 28)
 
 
 def test_real_busbra_at_64_px_is_verified(real):
     real("busbra_64.npz")
-    arrays = prepared_arrays("busbra", 64, breast_ultrasound.PREPARED, breast_ultrasound.BUSBRA, dict)
+    arrays = prepared_arrays("busbra_64.npz", breast_ultrasound.PREPARED, breast_ultrasound.BUSBRA, dict)
     assert arrays["images"].shape == (1875, 64, 64)

@@ -16,3 +16,4 @@ def test_colon_centres_are_the_publishers_training_and_test_hospitals(own, monke
     assert [len(target) for _, _, target in data.leave_one_domain_out(dataset)] == [15, 6]
     test = (dataset.only("centre 2 (CRC-VAL-HE-7K)").x * 255).round().permute(0, 2, 3, 1).numpy()
     np.testing.assert_array_equal(test, archive["test_images"])
+    assert (dataset.domains != "").all(axis=None)

@@ -13,18 +13,24 @@ from tests.data.publisher import ROOT, medmnist_arrays
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"no data set 'breast': choose from clinic, breast-ultrasound, mitosis"):
+    with pytest.raises(
+        ValueError, match=r"no data set 'breast': choose from clinic, breast-ultrasound, breast-hospitals, mitosis"
+    ):
         data.load("breast")
 
 
-@pytest.mark.parametrize(("name", "size"), [("breast-ultrasound", 32), ("mitosis", 128), ("pneumonia", 32)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("breast-ultrasound", 32), ("mitosis", 32), ("breast-hospitals", 32), ("pneumonia", 32)]
+)
 def test_a_size_that_is_not_published_is_refused(name, size, own):
     with pytest.raises(ValueError, match=f"size={size}"):
         data.load(name, size)
 
 
 def test_every_data_set_states_source_licence_citation_and_traps():
-    assert list(DATASETS) == ["clinic", "breast-ultrasound", "mitosis", "pneumonia", "organ-views", "colon-centres"]
+    assert list(DATASETS) == [
+        "clinic", "breast-ultrasound", "breast-hospitals", "mitosis", "pneumonia", "organ-views", "colon-centres"
+    ]  # fmt: skip
     for name, info in DATASETS.items():
         assert info.name == name
         assert all((info.title, info.source, info.licence, info.citation, info.warnings))
@@ -48,17 +54,21 @@ before = time.process_time()
 import medgen_utils.data
 print(time.process_time() - before, "medmnist" in sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    seconds, medmnist = done.stdout.split()
-    assert float(seconds) < 0.5
-    assert medmnist == "False"
+    seconds = []
+    for _ in range(3):  # a busy machine may slow one of them down
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr
+        seconds.append(float(done.stdout.split()[0]))
+        assert done.stdout.split()[1] == "False"
+        if seconds[-1] < 0.5:
+            return
+    assert min(seconds) < 0.5
 
 
 def test_a_data_set_in_use_is_shared_until_its_files_change(own, monkeypatch):
@@ -77,3 +87,8 @@ def test_a_data_set_out_of_use_takes_no_memory(own):
     reference = weakref.ref(data.load("clinic", 16))
     gc.collect()
     assert reference() is None
+
+
+def test_an_option_of_another_data_set_is_refused():
+    with pytest.raises(ValueError, match=r"mitosis has no options \['view'\]"):
+        data.load("mitosis", view="frame")

@@ -29,7 +29,9 @@ def test_medmnist_downloads_into_our_cache(medmnist_set, publisher, cache):
     publisher.answers["/breastmnist.npz"] = (503, ("truncated", medmnist_set), medmnist_set)
     dataset = data.from_medmnist("breastmnist", domains="split")
     assert dataset.summary()["images"].to_dict() == {"train": 12, "val": 3, "test": 6}
-    assert dataset.class_names == ("malignant", "normal, benign")
+    assert dataset.class_names == ("normal, benign", "malignant")  # class 1 is the disease: turned round
+    assert dataset.y[:4].tolist() == [1, 0, 1, 0]
+    assert dataset.domains["hospital"].tolist() == ["not stated"] * 3
     assert files_in(cache) == ["breastmnist.npz"]
     data.from_medmnist("breastmnist")
     assert len(publisher.asked) == 3

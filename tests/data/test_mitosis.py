@@ -34,7 +34,7 @@ def mitosis_archive() -> tuple[bytes, bytes]:
     return tar_of(top), table.to_csv().encode()
 
 
-@pytest.mark.parametrize("size", [28, 64])
+@pytest.mark.parametrize("size", [28, 64, 128])
 def test_mitosis_from_the_publishers_archive_without_duplicates(monkeypatch, tmp_path, publisher, size):
     archive, table = mitosis_archive()
     for file, content in (("a.tar.gz", archive), ("t.csv", table)):
@@ -74,20 +74,23 @@ def test_without_data_and_network_load_says_what_to_do_and_gives_nothing_else(pu
         data.load("mitosis")
 
 
-@pytest.mark.parametrize("size", [28, 64])
-def test_real_patches_are_prepared_bit_for_bit(size):
+@pytest.mark.parametrize("file", ["mitosis_28.npz", "mitosis_64_native.npz"])
+def test_real_patches_are_prepared_bit_for_bit(file):
     archives = ("archives/AMi-Br_Benchmark-sample.tar.gz", "archives/AMI-BR-sample.csv")
-    folder = real_data(*archives, f"mitosis_{size}.npz")
-    ours = mitosis.prepare(*(folder / archive for archive in archives))[size]
-    assert_rows_equal(ours, load_npz(folder / f"mitosis_{size}.npz"), 48)
+    folder = real_data(*archives, file)
+    ours = mitosis.prepare(*(folder / archive for archive in archives))[file]
+    assert_rows_equal(ours, load_npz(folder / file), 48)
 
 
 @pytest.mark.parametrize("size", [28, 64])
 def test_real_mitosis_without_the_duplicates_of_atnorm_br(real, size):
-    real(f"mitosis_{size}.npz")
+    real("mitosis_28.npz" if size == 28 else "mitosis_64_native.npz")
     dataset = data.load("mitosis", size)
     assert dataset.summary()["images"].tolist() == [451, 582, 688, 1999, 746 - 37, 2107]
     assert torch.bincount(dataset.y).tolist() == [5394 - 31, 1179 - 6]
+    assert len(dataset.info.dropped) == 37
+    assert (dataset.domains != "").all(axis=None)
+    assert len(set(dataset.sites().values())) == 4  # the three MIDOG21 scanners stand in Utrecht
     assert dataset.x.shape == (6536, 3, size, size)
     conflicting = [f"amibr/AtNorM-Br/Normal/{k}.png" for k in (391, 398, 404, 410, 425)]
     assert not np.isin([*conflicting, "amibr/AtNorM-Br/Atypical/390.png"], dataset.file).any()
@@ -111,3 +114,10 @@ def test_the_first_two_raters_of_ami_br_agree_as_published(real):
 def test_unknown_graders_are_refused():
     with pytest.raises(ValueError, match="no graders 'ami'"):
         data.load_graders("ami")
+
+
+def test_the_whole_patch_without_archive_says_what_is_missing(real, publisher, monkeypatch):
+    real("mitosis_28.npz")
+    monkeypatch.setattr(mitosis, "AMIBR", publisher.issue("AMi-Br.tar.gz", 404, checksum=""))
+    with pytest.raises(DataUnavailable, match=r"AMi-Br\.tar\.gz is not on this machine"):
+        data.load("mitosis", 128)

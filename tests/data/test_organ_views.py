@@ -23,3 +23,4 @@ def test_organ_views_are_three_domains(own, monkeypatch, size):
     coronal = dataset.only("coronal")
     np.testing.assert_array_equal((coronal.x[:12, 0] * 255).round().numpy(), archives["organcmnist"]["train_images"])
     assert coronal.y[15:].tolist() == archives["organcmnist"]["test_labels"].ravel().tolist()
+    assert (dataset.domains != "").all(axis=None)

@@ -9,3 +9,4 @@ def test_real_pneumonia(real):
     assert dataset.summary()["images"].to_dict() == {"Guangzhou": 4708 + 524 + 624}
     assert dataset.class_names == ("normal", "pneumonia")
     assert dataset.y.bincount().tolist() == [1583, 4273]
+    assert (dataset.domains != "").all(axis=None)

@@ -1,6 +1,7 @@
 """The way of a file from its publisher to this machine, against a server on the loopback address."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -167,3 +168,71 @@ def test_a_truncated_npz_is_refused(tmp_path):
     (tmp_path / "set.npz").write_bytes((tmp_path / "set.npz").read_bytes()[:300])
     with pytest.raises(DataCorrupt, match="is refused"):
         prepared.load_npz(tmp_path / "set.npz")
+
+
+# --- prepared arrays and their mirror ---------------------------------------------------------------------------
+
+
+ARRAYS = {key: np.array(["a", "b"]) for key in prepared.KEYS} | {
+    "images": np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+}
+EXPECTED = {
+    "set_2.npz": prepared.Prepared((2, 2, 2), hashlib.sha256(ARRAYS["images"].tobytes()).hexdigest()),
+    "set_4.npz": prepared.Prepared((2, 2, 2), ""),
+}
+
+
+def npz(arrays: dict[str, np.ndarray]) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def ask(source, file: str = "set_2.npz", other: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    changed = ARRAYS | ({} if other is None else {"images": other})
+    return prepared.prepared_arrays(file, EXPECTED, source, lambda archive: {"set_2.npz": changed, "set_4.npz": ARRAYS})
+
+
+def test_arrays_are_prepared_once_and_the_archive_is_not_kept(publisher, cache):
+    source = publisher.issue("set.zip", CONTENT)
+    for _ in range(2):
+        np.testing.assert_array_equal(ask(source)["images"], ARRAYS["images"])
+    assert files_in(cache) == ["set_2.npz", "set_4.npz"]
+    assert publisher.asked == ["/set.zip"]
+
+
+def test_images_without_a_hash_rest_on_the_others_of_their_archive(publisher, cache):
+    source = publisher.issue("set.zip", CONTENT)
+    with pytest.raises(DataCorrupt, match="have the SHA-256"):
+        ask(source, "set_4.npz", other=ARRAYS["images"] + 1)
+    assert files_in(cache) == ["set.zip"]
+    np.testing.assert_array_equal(ask(source, "set_4.npz")["images"], ARRAYS["images"])
+
+
+def test_a_mirror_is_asked_before_the_publisher(publisher, cache, monkeypatch):
+    monkeypatch.setenv("MEDGEN_MIRROR", publisher.issue("", b"").address)
+    publisher.issue("set_2.npz", npz(ARRAYS))
+    ask(publisher.issue("set.zip", CONTENT))
+    assert files_in(cache) == ["set_2.npz"]
+    assert publisher.asked == ["/set_2.npz"]
+
+
+def test_a_mirror_that_lacks_a_file_is_passed_over_and_one_with_another_is_refused(publisher, cache, monkeypatch):
+    monkeypatch.setenv("MEDGEN_MIRROR", publisher.issue("", b"").address)
+    source = publisher.issue("set.zip", CONTENT)
+    publisher.issue("set_2.npz", npz(ARRAYS | {"images": ARRAYS["images"] + 1}))
+    with pytest.raises(DataCorrupt, match=r"mirror-set_2\.npz: the images have the SHA-256"):
+        ask(source)
+    assert files_in(cache) == []
+    publisher.issue("set_2.npz", 404)
+    ask(source)
+    assert publisher.asked[-1] == "/set.zip"
+
+
+def test_the_message_names_the_mirror(publisher, monkeypatch):
+    address = publisher.issue("", b"").address
+    monkeypatch.setenv("MEDGEN_MIRROR", address)
+    for file in ("set_2.npz", "set.zip"):
+        publisher.issue(file, 404)
+    with pytest.raises(DataUnavailable, match=rf"MEDGEN_MIRROR\): {address}[\s\S]*or put set_2\.npz there"):
+        ask(publisher.issue("set.zip", 404))
