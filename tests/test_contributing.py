@@ -40,7 +40,10 @@ def test_the_example_is_a_class_its_tests_and_its_row(monkeypatch):
 
 
 def test_the_guide_names_files_and_commands_that_exist():
-    paths = re.findall(r"(?<![\w/])((?:chapters|medgen_utils|tests|tools|explorer|speed)/[\w./-]*)", GUIDE)
+    paths = re.findall(
+        r"(?<![\w/])((?:chapters|medgen_utils|tests|tools|explorer|speed)/[\w./-]*)",
+        GUIDE.replace("CHAPTER", "concept_shift"),
+    )
     assert len(paths) >= 15
     assert [path for path in paths if not (ROOT / path.rstrip(".")).exists()] == []
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

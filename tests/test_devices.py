@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pretend_gpu import PretendGPU, on_gpu
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -16,6 +15,7 @@ from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.data import Batch
 from medgen_utils.data_augmentation import compose
 from medgen_utils.training import ERM, build, fit, flips
+from tests.pretend_gpu import PretendGPU, on_gpu
 
 HOSPITALS = clinic.acquisition_hospitals()
 
