@@ -69,6 +69,10 @@ def predicted_label_test(source_predicted: np.ndarray, target_predicted: np.ndar
     """
     from scipy import stats
 
+    if not len(source_predicted) or not len(target_predicted):
+        raise ValueError(
+            f"{len(source_predicted)} and {len(target_predicted)} predictions: the test needs some of both"
+        )
     k = int(max(source_predicted.max(), target_predicted.max())) + 1
     table = np.stack([np.bincount(values, minlength=k) for values in (source_predicted, target_predicted)])
     table = table[:, table.sum(axis=0) > 0]
@@ -105,10 +109,15 @@ def domain_classifier_test(a: np.ndarray | Tensor, b: np.ndarray | Tensor, seed:
 
 
 def _rows(a: np.ndarray | Tensor, b: np.ndarray | Tensor, smallest: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Both samples as float64 rows of the same length; ValueError where they are too small or do not fit."""
+    """Both samples as float64 rows of the same length; ValueError where they are too small, do not fit or hold NaN."""
     a, b = (np.asarray(sample.detach().cpu() if isinstance(sample, Tensor) else sample, float) for sample in (a, b))
     if min(len(a), len(b)) < smallest or a.shape[1:] != b.shape[1:]:
         raise ValueError(f"samples of shapes {a.shape} and {b.shape}: give at least {smallest} rows each, of one shape")
+    for name, sample in {"first": a, "second": b}.items():
+        if not np.isfinite(sample).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(sample))[0])
+            bad = int((~np.isfinite(sample)).sum())
+            raise ValueError(f"{bad} values of the {name} sample are NaN or infinite (the first at {at}): repair them")
     return a.reshape(len(a), -1), b.reshape(len(b), -1)
 
 

@@ -107,9 +107,7 @@ def estimate_label_shift(
     joint = np.bincount(source_predicted * k + source_y, minlength=k * k).reshape(k, k)
     counts = np.bincount(target_predicted, minlength=k)
     if np.linalg.cond(joint / joint.sum()) > 1e6:
-        raise ValueError(
-            f"confusion matrix {joint.tolist()} has no inverse: the predictions do not depend on the label"
-        )
+        raise ValueError(f"confusion matrix {joint.tolist()} (predicted x label) has no inverse: {_why(joint)}")
     rng = np.random.default_rng(seed)
     joints = rng.multinomial(joint.sum(), joint.ravel() / joint.sum(), n_resamples).reshape(-1, k, k)
     joints = joints[np.linalg.cond(joints / joint.sum()) < 1e6]
@@ -119,6 +117,15 @@ def estimate_label_shift(
     if n_resamples:
         low, high = np.quantile(_invert(joints, drawn), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return LabelShift(prevalence, low, high, prevalence / (joint.sum(axis=0) / joint.sum()))
+
+
+def _why(joint: np.ndarray) -> str:
+    """What is true of a confusion matrix (predicted x label) without an inverse."""
+    for label in np.flatnonzero(joint.sum(axis=0) == 0):
+        return f"the source holds no image of class {label}, so nothing is known of how it is predicted"
+    for label in np.flatnonzero(joint.sum(axis=1) == 0):
+        return f"class {label} is never predicted in the source: lower its threshold, or use labels of the target"
+    return "the predictions do not depend on the label"
 
 
 def _invert(joint: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -145,7 +152,8 @@ class ShiftReport(NamedTuple):
     """What `diagnose` found.
 
     verdict: "no shift seen", "prior shift", "covariate shift", "concept shift" or "several shifts"; agreement: the
-    share of random halves of the data that give the same verdict, in [0, 1]; evidence: a frame with a row per test
+    share of random halves of the data that give the same verdict, in [0, 1] (a half in which a class is too rare to be
+    examined gives none); evidence: a frame with a row per test
     (test, statistic, p_value, and adjusted, its p-value after Holm's correction); prevalence (k,): the class shares
     of the target, estimated or, with labels, counted.
     """
@@ -165,8 +173,8 @@ def diagnose(source: Outputs, target: Outputs, seed: int, level: float = 0.05, n
       nothing differs -> no shift seen; something does, but the rest does not -> prior shift; the rest differs ->
       covariate shift, or several shifts where the target's labels show another prevalence too; images and outputs
       alike, but outputs within a class are not -> concept shift, which cannot be seen without labels.
-    A test that does not alarm proves nothing: look at the sample sizes. After Roschewitz et al. 2025, with tests of our
-    own. Chapter: domain_shift.
+    A test that does not alarm proves nothing: look at the sample sizes. ValueError where a class is too rare.
+    After Roschewitz et al. 2025, with tests of our own. Chapter: domain_shift.
     """
     if source.y is None:
         raise ValueError("the source has no labels: pass Outputs(features, prob, y) of held-out source images")
@@ -175,7 +183,10 @@ def diagnose(source: Outputs, target: Outputs, seed: int, level: float = 0.05, n
     same = 0
     for repeat in range(n_repeats):
         halves = [part.rows(rng.permutation(len(part.prob))[: len(part.prob) // 2]) for part in (source, target)]
-        same += _examine(*halves, seed + 1 + repeat, level)[0] == verdict
+        try:
+            same += _examine(*halves, seed + 1 + repeat, level)[0] == verdict
+        except ValueError:  # a class is missing from this half: it gives no verdict, so not the same one
+            continue
     return ShiftReport(verdict, same / n_repeats if n_repeats else np.nan, evidence, prevalence)
 
 
@@ -188,7 +199,14 @@ def _examine(source: Outputs, target: Outputs, seed: int, level: float) -> tuple
     else:
         shares = np.bincount(target.y, minlength=k) / len(target.y)
         prevalence = predicted_label_test(source.y, target.y)
-    matched = source.rows(_positions_with_shares(source.y, shares, np.random.default_rng(seed)))
+    rows = _positions_with_shares(source.y, shares, np.random.default_rng(seed))
+    if len(rows) < 2:
+        counts = np.bincount(source.y, minlength=k).tolist()
+        raise ValueError(
+            f"source images by class are {counts}, so {len(rows)} of them have the target's shares "
+            f"{np.round(shares, 3)}: add source images of the rare class"
+        )
+    matched = source.rows(rows)
     rest = [mmd_two_sample_test(matched.features, target.features, seed, 200)]
     rest.append(black_box_shift_detection(matched.prob, target.prob))
     tests = {
@@ -200,8 +218,9 @@ def _examine(source: Outputs, target: Outputs, seed: int, level: float) -> tuple
     if target.y is not None:
         both = [(source.prob[source.y == c], target.prob[target.y == c]) for c in range(k)]
         within = [black_box_shift_detection(*pair) for pair in both if min(map(len, pair)) >= 2]
-        p_value = min([1.0, *(len(within) * test.p_value for test in within)])
-        tests["outputs within a class"] = ShiftTest(max(test.statistic for test in within), p_value)
+        if within:  # else no class has two images on both sides
+            p_value = min([1.0, *(len(within) * test.p_value for test in within)])
+            tests["outputs within a class"] = ShiftTest(max(test.statistic for test in within), p_value)
     evidence = pd.DataFrame([(name, *test) for name, test in tests.items()], columns=["test", "statistic", "p_value"])
     evidence["adjusted"] = holm(evidence["p_value"].to_numpy())
     alarm = dict(zip(evidence["test"], evidence["adjusted"] < level, strict=True))

@@ -73,3 +73,18 @@ def test_samples_of_different_shapes_are_refused(test):
 
 def test_one_predicted_class_is_no_evidence():
     assert shifts.predicted_label_test(np.zeros(5, int), np.zeros(9, int)) == (0, 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["mmd", "domain classifier", "outputs as they are"])
+def test_values_that_are_no_numbers_are_refused_with_their_place(name, value):
+    as_they_are = {"outputs as they are": lambda a, b, _: shifts.black_box_shift_detection(a, b)}
+    a, b = np.zeros((6, 3)), np.ones((7, 3))
+    b[4, 2] = value
+    with pytest.raises(ValueError, match=r"1 values of the second sample are .*first at \(4, 2\)"):
+        (TESTS | as_they_are)[name](a, b, 0)
+
+
+def test_no_predictions_are_refused():
+    with pytest.raises(ValueError, match="0 and 4 predictions"):
+        shifts.predicted_label_test(np.array([], int), np.zeros(4, int))

@@ -187,3 +187,49 @@ def test_agreement_is_high_for_a_clear_shift_and_evidence_is_corrected():
 def test_diagnosis_needs_labels_of_the_source():
     with pytest.raises(ValueError, match="no labels"):
         shifts.diagnose(outputs(labelled=False), outputs(), seed=0)
+
+
+# Few images, and none
+
+
+def few(n: int, positives: int, labelled: bool = True, seed: int = 0) -> shifts.Outputs:
+    """A model that predicts every class, on n images."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([1, 0], [positives, n - positives])
+    score = rng.normal(size=n) + 2 * y
+    p = 1 / (1 + np.exp(1 - score))
+    return shifts.Outputs(np.c_[score, rng.normal(size=n)], np.c_[1 - p, p], y if labelled else None)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_three_positives_give_a_diagnosis_and_halves_without_one_do_not_agree(labelled):
+    report = shifts.diagnose(few(200, 3), few(200, 60, labelled, seed=1), 0)
+    assert report.verdict in ("no shift seen", "prior shift", "covariate shift", "several shifts", "concept shift")
+    assert 0 <= report.agreement <= 1
+
+
+def test_a_class_that_the_source_lacks_is_named_as_the_reason():
+    with pytest.raises(ValueError, match="source holds no image of class 1"):
+        shifts.diagnose(few(60, 0), few(60, 30, labelled=False), 0)
+    with pytest.raises(ValueError, match="class 1 is never predicted"):
+        y = np.array([0, 0, 0, 1])
+        shifts.estimate_label_shift(y, np.zeros(4, int), np.array([0, 1]), seed=0)
+
+
+def test_too_few_images_at_the_prevalence_of_the_target_are_named():
+    with pytest.raises(ValueError, match="add source images of the rare class"):
+        shifts.diagnose(few(60, 1), few(60, 60), 0, n_repeats=0)
+
+
+def test_a_target_without_one_class_is_diagnosed():
+    assert shifts.diagnose(few(60, 30), few(60, 0), 0, n_repeats=2).prevalence.tolist() == [1, 0]
+
+
+def test_probabilities_sure_of_a_class_that_the_target_lacks_leave_the_other_classes():
+    corrected = shifts.prior_correction(np.array([[1.0, 0, 0], [0.2, 0.4, 0.4]]), [0.3, 0.3, 0.4], [0, 0.5, 0.5])
+    np.testing.assert_allclose(corrected.sum(1), 1)
+    np.testing.assert_allclose(corrected[0], np.array([0, 0.5 / 0.3, 0.5 / 0.4]) / (0.5 / 0.3 + 0.5 / 0.4))
+    with pytest.raises(ValueError, match="NaN"):
+        shifts.prior_correction(np.array([[np.nan, 1]]), [0.5, 0.5], [0.5, 0.5])
+    with pytest.raises(ValueError, match="give shares"):
+        shifts.prior_correction(np.array([[0.5, 0.5]]), [0.5, 0.5], [0, 0])
