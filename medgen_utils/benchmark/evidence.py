@@ -21,6 +21,7 @@ from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
 from medgen_utils.benchmark.standings import chosen
+from medgen_utils.data import DATASETS
 from medgen_utils.data.prepared import Source, obtain
 from medgen_utils.machine import with_one_thread
 from medgen_utils.selection import RULES
@@ -104,6 +105,7 @@ def result(
         tuple(sorted(set(picked["steps"]))), ", ".join(sorted(set(picked["versions"]))),
         ", ".join(sorted(set(picked["device"]))), rows.drop_duplicates(KEY)["seconds"].sum(),
         f"evidence store, protocol {', '.join(str(value) for value in sorted(set(picked['protocol'])))}",
+        tuple(info for name, info in DATASETS.items() if name == problem.partition(":")[0].replace(" ", "-")),
     )  # fmt: skip
     known = picked.dropna(subset="site").set_index("domain")["site"].to_dict()
     return Result(picked, tuple(methods), about, metric, unit, inside, known)

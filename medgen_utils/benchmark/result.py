@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from medgen_utils import plotting
 from medgen_utils.domains import DatasetInfo
-from medgen_utils.evaluation import METRICS, paired_difference, probabilities, t_interval
+from medgen_utils.evaluation import METRICS, metrics_by, paired_difference, probabilities, t_interval
 
 NAMES = {
     "auroc": "AUROC", "balanced_accuracy": "balanced accuracy", "accuracy": "accuracy", "brier": "Brier score",
@@ -111,6 +111,13 @@ class Result:
         covers = "over patients and seeds" if spread else "over patients, one seed"
         return over["value"] - low, over["value"] + high, covers
 
+    def _over_patients(self) -> dict[str, tuple[float, float]]:
+        """Method -> interval of its mean over other patients, where images are at hand."""
+        if "prob_0" not in self.frame.columns:
+            return {}
+        table = metrics_by(self.frame, ("algorithm",), [self.metric])
+        return {row.algorithm: (row.low, row.high) for row in table.itertuples()}
+
     def _scores(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Columns method, domain, seed, value: a row a run and domain."""
         if "prob_0" not in frame.columns:
@@ -151,9 +158,10 @@ class Result:
         return table.round(3).rename_axis(f"{NAMES.get(self.metric, self.metric)} of")
 
     def plot(self) -> Figure:
-        """One figure: a point a unit, the mean, the interval of more than `FEW` units, chance, and a footer."""
+        """One figure: a point a unit, the mean, the interval (over more than `FEW` units, else over patients), chance."""
         scores, many = self.scores(), len(set(self.scores()["unit"])) > FEW
         units = list(dict.fromkeys(scores["unit"]))
+        patients = {} if many else self._over_patients()
         figure, axis = plt.subplots(figsize=(5.8, 1.3 + 0.5 * len(self.methods)), layout="constrained")
         for i, method in enumerate(self.methods):
             mine = scores[scores["method"] == method].set_index("unit")["value"]
@@ -163,9 +171,8 @@ class Result:
                 label = unit if i == 0 and not many else None
                 axis.plot(mine[unit], i, marker, markersize=5 if many else 7, label=label, **style)
             axis.plot([mine.mean()] * 2, [i - 0.24, i + 0.24], color=plotting.INK, linewidth=2.2)
-            if many:
-                interval = t_interval(mine.to_numpy())
-                axis.plot([interval.low, interval.high], [i, i], color=plotting.INK, linewidth=1.8)
+            if ends := t_interval(mine.to_numpy())[1:] if many else patients.get(method):
+                axis.plot(ends, [i, i], color=plotting.INK, linewidth=1.8, zorder=1)
         axis.set(yticks=range(len(self.methods)), yticklabels=self.methods, xlabel=NAMES.get(self.metric, self.metric))
         axis.set_ylim(len(self.methods) - 0.45, -0.55)
         axis.tick_params(axis="y", length=0)
@@ -176,8 +183,11 @@ class Result:
             axis.annotate("chance", (chance, 1), (3, 2), xycoords=("data", "axes fraction"),
                           textcoords="offset points", fontsize=9, color=plotting.QUIET)  # fmt: skip
         if not many:
-            axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=3, fontsize=9.5, handletextpad=0.2)
-        what = f"a point a {self._units(1)}, bar: mean" + (", line: 95 % interval" if many else "")
+            columns = 3 if max(map(len, units)) < 14 else 2
+            axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=columns, fontsize=9.5, handletextpad=0.2)
+        line = f"over {len(units)} {self._units(len(units))}" if many else "over patients"
+        interval = f", line: 95 % interval {line}" if many or patients else ""
+        what = f"a point a {self._units(1)}, bar: mean{interval}"
         text = f"{what} · {self.about.line(self._scores(self.frame)['seed'].nunique())}"
         plt.close(figure)  # returned, so shown once
         return plotting.footer(figure, text, self.about.credit)

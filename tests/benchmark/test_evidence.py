@@ -91,6 +91,11 @@ def test_a_stored_result_has_the_in_domain_score_of_the_chosen_trials(store):
     assert inside.to_dict() == chosen.to_dict()
 
 
+def test_a_stored_result_names_the_data_it_shows():
+    assert [info.name for info in evidence.result("mitosis", ["ERM", "CORAL"]).about.credit] == ["mitosis"]
+    assert [info.name for info in evidence.result("clinic: shortcut", ["ERM"]).about.credit] == ["clinic"]
+
+
 def test_outside_the_repository_the_files_come_from_the_release_and_are_checked(tmp_path, monkeypatch):
     asked = []
 
