@@ -158,7 +158,7 @@ class Result:
         return table.round(3).rename_axis(f"{NAMES.get(self.metric, self.metric)} of")
 
     def plot(self) -> Figure:
-        """One figure: a point a unit, the mean, the interval (over more than `FEW` units, else over patients), chance."""
+        """One figure: a point a unit, mean, interval (over more than `FEW` units, else over patients), chance."""
         scores, many = self.scores(), len(set(self.scores()["unit"])) > FEW
         units = list(dict.fromkeys(scores["unit"]))
         patients = {} if many else self._over_patients()
