@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from medgen_utils.audit.read import read_predictions
 from medgen_utils.audit.report import audit
 from medgen_utils.audit.write import check_folder
-from medgen_utils.tables import tidy
+from medgen_utils.tables import did_you_mean, tidy
 
 EXAMPLE = """example:
   python -m medgen_utils audit predictions.csv --label y --prob p --domain hospital \\
@@ -35,6 +35,12 @@ AUDIT = (
     ("--exclude", {"action": "append", "default": []}, "a domain to leave out; repeat it"),
     ("--reference", {}, "the domain the model was developed on"),
     ("--sensitivity", {"type": float, "default": 0.9}, "share of positives its threshold must find (default: 0.9)"),
+    ("--threshold", {"action": "append"}, "of the probability, instead of --sensitivity; MODEL=0.4 for one of several"),
+    ("--prior", {}, "class shares the model was trained for: numbers with commas, balanced, or reference"),
+    ("--aggregate", {}, "column of what is judged as one: the patient, the breast, the lesion"),
+    ("--by", {"choices": ["mean", "max"], "default": "mean"}, "how --aggregate makes one score (default: mean)"),
+    ("--subgroup", {}, "column reported within each domain: sex, age band"),
+    ("--min-patients", {"type": int, "default": 10}, "of a class, below which nothing is judged (default: 10)"),
     ("--title", {"default": "Audit of predictions by domain"}, "heading of the page"),
     ("--separator", {}, "between fields; 'tab' for tabs (default: found in the header)"),
     ("--encoding", {}, "of the file (default: UTF-8, or UTF-16 with its mark)"),
@@ -64,39 +70,70 @@ def parser() -> argparse.ArgumentParser:
 
 def run_audit(options: argparse.Namespace) -> str:
     """Read, audit, write; what the reader should know beside the report goes to stderr. Returns the last line."""
-    if not 0 < options.sensitivity <= 1 or options.resamples < 100:
-        raise ValueError("--sensitivity must lie in (0, 1] and --resamples be 100 or more: change them")
+    if not 0 < options.sensitivity <= 1 or options.resamples < 100 or options.min_patients < 1:
+        raise ValueError("--sensitivity must lie in (0, 1], --resamples be 100 or more, --min-patients 1 or more")
     check_folder(options.out)
     frame = read_predictions(
         options.table,
         label=options.label,
         prob=list(dict.fromkeys(options.prob or ["prob"])),
         domain=options.domain,
-        group=options.group,
+        group=options.group or options.aggregate,
         identity=options.identity,
         model=options.model,
         run=options.run,
         split=options.split,
         positive=options.positive,
         class_names=[name.strip() for name in options.classes.split(",")] if options.classes else None,
+        subgroup=options.subgroup,
+        unit=options.aggregate if options.group not in (None, options.aggregate) else None,
         exclude=options.exclude,
         unknown=options.unknown,
         separator=options.separator,
         encoding=options.encoding,
         decimal=options.decimal,
     )
+    reference = None if options.reference is None else tidy(options.reference)
+    if reference is not None and reference not in set(frame["domain"]):
+        near = did_you_mean(reference, frame["domain"].unique())
+        known = f"choose from {sorted(frame['domain'].unique())[:20]}"
+        raise ValueError(f"no reference domain {reference!r}: {near or known}")
     for notice in frame.attrs["notices"]:
         print(f"audit: note: {notice}", file=sys.stderr)
     with threadpool_limits(1):  # the audit has threads of its own; those of the matrix products only stand in their way
         result = audit(
             frame,
-            None if options.reference is None else tidy(options.reference),
+            reference,
             title=options.title,
             sensitivity=options.sensitivity,
+            threshold=thresholds(options.threshold or []),
+            prior=prior(options.prior),
+            aggregate=options.by if options.aggregate else None,
+            min_patients=options.min_patients,
             n_resamples=options.resamples,
             seed=options.seed,
         )
     return f"Report: {result.write(options.out).resolve()}"
+
+
+def prior(text: str | None) -> str | list[float] | None:
+    """'.7,.3' -> [.7, .3]; words stay words."""
+    if text is None or text in ("balanced", "reference"):
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--prior {text}: give numbers with commas between them, balanced, or reference") from None
+
+
+def thresholds(texts: list[str]) -> float | dict[str, float] | None:
+    """['.4'] -> .4; ['a=.4', 'b=.5'] -> a threshold for each model."""
+    try:
+        if len(texts) == 1 and "=" not in texts[0]:
+            return float(texts[0])
+        return {name: float(value) for name, _, value in (text.rpartition("=") for text in texts)} or None
+    except ValueError:
+        raise ValueError(f"--threshold {' '.join(texts)}: give one number, or MODEL=0.4 for each model") from None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -93,6 +93,56 @@ def test_runs_and_splits_are_options(csv, tmp_path):
     assert sum(row["images"] for row in made["domains"]) == 240
 
 
+@pytest.mark.parametrize(
+    ("options", "key", "value"),
+    [
+        (["--prior", "balanced"], "prior", "balanced"),
+        (["--prior", ".7,.3"], "prior", [0.7, 0.3]),
+        (["--threshold", ".4"], "thresholds", {"p": 0.4, "q": 0.4}),
+        (["--threshold", "p=.4", "--threshold", "q=.6"], "thresholds", {"p": 0.4, "q": 0.6}),
+        (["--classes", "benign, malignant"], "class_names", ["benign", "malignant"]),
+    ],
+)
+def test_settings_reach_the_report(csv, tmp_path, options, key, value):
+    assert run(csv(table()), tmp_path / "report", "--prob", "q", *options) == 0
+    assert report(tmp_path / "report")[key] == value
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--prior", "half"], "--prior half: give numbers"),
+        (["--prior", ".7,.7"], "sum to 1"),
+        (["--prior", "reference"], "reference"),
+        (["--threshold", "high"], "--threshold high: give one number"),
+        (["--min-patients", "0"], "--min-patients 1 or more"),
+        (["--reference", "hme"], "did you mean 'home'?"),
+    ],
+)
+def test_settings_that_mean_nothing_are_named(csv, tmp_path, capsys, options, words):
+    assert run(csv(table()), tmp_path / "report", *options) == 2
+    assert words in capsys.readouterr().err
+
+
+def domains(folder: Path) -> list[tuple]:
+    return [(row["images"], row["patients"]) for row in report(folder)["domains"]]
+
+
+def test_patients_breasts_and_subgroups_are_options(csv, tmp_path):
+    data = table().assign(breast=lambda t: (t.index // 2 % 2).map({0: "left", 1: "right"}), sex=["f", "m"] * 120)
+    path, out = csv(data), tmp_path / "report"
+    assert run(path, out, "--group", "patient", "--min-patients", "3") == 0
+    assert domains(out) == [(80, 40)] * 3
+    assert run(path, out, "--group", "patient", "--aggregate", "patient") == 0
+    assert domains(out) == [(40, 40)] * 3
+    assert run(path, out, "--aggregate", "patient", "--by", "max") == 0
+    assert domains(out) == [(40, 40)] * 3
+    assert run(path, out, "--group", "patient", "--aggregate", "breast") == 0
+    assert domains(out) == [(80, 40)] * 3
+    assert run(path, out, "--subgroup", "sex") == 0
+    assert {row["subgroup"] for row in report(out)["subgroups"]} == {"f", "m"}
+
+
 def test_the_audit_runs_with_one_thread_a_pool(csv, tmp_path, monkeypatch):
     threads = []
     audit = command.audit

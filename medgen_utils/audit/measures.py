@@ -51,7 +51,7 @@ def describe(frame: pd.DataFrame, classes: Sequence[str], minimum: int, named: b
     named: whether patients are known; None: they are unless every ``group`` is one of an image (`UNKNOWN_PATIENT`).
     """
     one = frame[frame["algorithm"] == frame["algorithm"].iloc[0]]
-    one = one[one["run"] == one["run"].iloc[0]]
+    one = one.drop_duplicates(["domain", "index"])  # each run may have tested a domain of its own
     k, rows = len(classes), []
     for domain, images in one.groupby("domain", sort=False, observed=True):
         y, group = images["y"].to_numpy(), images["group"]
@@ -142,22 +142,23 @@ def by_patient(frame: pd.DataFrame, how: str) -> pd.DataFrame:
     """A row for each patient (``group``) of each run: the mean of its images' probabilities, or the largest of class 1.
 
     how: "mean" or, with two classes, "max". A patient with a positive image is positive; with more classes all images
-    of a patient must agree (ValueError).
+    of a patient must agree (ValueError). Where the frame has a column ``unit`` (breast, lesion), a row for each of
+    those: patients stay what is drawn together.
     """
     k = probabilities(frame).shape[1]
     if how not in ("mean", "max") or (how == "max" and k > 2):
         raise ValueError(f"aggregate {how!r} with {k} classes: choose 'mean', or with two classes 'max'")
-    keys = ["run", "algorithm", "domain", "group"]
+    keys = ["run", "algorithm", "domain", "group", *(["unit"] if "unit" in frame.columns else [])]
     rows = frame.groupby(keys, sort=False, observed=True)
     if k > 2 and (mixed := rows["y"].nunique() > 1).any():
-        raise ValueError(f"patient {mixed.idxmax()[-1]!r} has images of several classes: audit images instead")
+        raise ValueError(f"{keys[-1]} {mixed.idxmax()[-1]!r} has images of several classes: audit images instead")
     columns = [f"prob_{c}" for c in range(k)]
     done = rows[columns].mean() if how == "mean" else rows[columns[1:]].max()
     if how == "max":
         done["prob_0"] = 1 - done["prob_1"]
     done["y"] = rows["y"].max()
     done = done.reset_index()
-    done["index"] = pd.factorize(done["domain"].astype(str) + "/" + done["group"].astype(str))[0]
+    done["index"] = pd.factorize(done["domain"].astype(str) + "/" + done[keys[-1]].astype(str))[0]
     if "subgroup" in frame.columns:
         done["subgroup"] = rows["subgroup"].first().to_numpy()
     return done

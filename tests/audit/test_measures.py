@@ -26,6 +26,17 @@ def test_domains_say_how_many_patients_each_class_has(csv):
     assert "20 of class benign" in describe(frame, ["benign", "malignant"], 25, None)[0]["note"]
 
 
+def test_domains_tested_in_runs_of_their_own_are_all_described(csv):
+    frame = read(csv(table().assign(left_out=lambda t: t["hospital"])), identity="id", run="left_out")
+    assert [row["images"] for row in describe(frame, ["benign", "malignant"], 10, None)] == [80, 80, 80]
+
+
+def test_a_breast_is_a_row_and_its_patient_is_kept(csv):
+    data = table().assign(breast=lambda t: (t.index // 2 % 2).map({0: "left", 1: "right"}))
+    rows = by_patient(read(csv(data), group="patient", unit="breast"), "mean")
+    assert len(rows) == 240 and rows["group"].nunique() == 120 and rows["index"].is_unique
+
+
 def test_absent_classes_are_no_reason_but_a_single_one_is():
     assert too_few([20, 0, 30], "abc", 10, "patients") is None
     assert (

@@ -1,6 +1,8 @@
 """The teacher's pages: their code runs as it stands, their plans cover every chapter, their links point somewhere."""
 
+import json
 import re
+import shlex
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +13,7 @@ import yaml
 from PIL import Image
 
 from medgen_utils import data
+from medgen_utils.__main__ import main
 from medgen_utils.data import medmnist
 from tools import ROOT
 
@@ -22,8 +25,11 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 def code(page: str) -> str:
     """All Python of a page, in order."""
-    text = (ROOT / "chapters" / "teaching" / page).read_text(encoding="utf-8")
-    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page_text(page), re.MULTILINE | re.DOTALL))
+
+
+def page_text(page: str) -> str:
+    return (ROOT / "chapters" / "teaching" / page).read_text(encoding="utf-8")
 
 
 def write_medmnist(folder: Path, flag: str, n_classes: int, monkeypatch) -> None:
@@ -36,18 +42,24 @@ def write_medmnist(folder: Path, flag: str, n_classes: int, monkeypatch) -> None
     monkeypatch.delitem(medmnist.MD5, flag, raising=False)
 
 
+LESIONS = ("nv", "mel", "bkl", "bcc", "akiec", "vasc", "df")
+
+
 def write_folder(folder: Path) -> None:
-    """Sixty small images of three hospitals, a table, and a patient for every second image."""
+    """84 pictures of seven classes at three hospitals, two a patient, of varying sizes, JPEG and at one of them BMP."""
     (folder / "my_images").mkdir()
     random = np.random.default_rng(0)
-    rows = ["file,label,domain,group"]
-    for i in range(60):
-        Image.fromarray(random.integers(0, 256, (32, 40), dtype=np.uint8)).save(folder / "my_images" / f"{i}.png")
-        rows.append(f"{i}.png,{('benign', 'malignant')[i // 3 % 2]},{('north', 'south', 'east')[i % 3]},p{i // 6}")
-    (folder / "my_labels.csv").write_text("\n".join(rows) + "\n")
+    rows = ["image_id,dx,site,lesion_id"]
+    for i in range(84):
+        site = i % 3
+        shape = (int(random.integers(20, 60)), int(random.integers(20, 60)), 3)
+        picture = Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
+        picture.save(folder / "my_images" / f"ISIC_{i}.{'bmp' if site == 2 else 'jpg'}")
+        rows.append(f"ISIC_{i},{LESIONS[i // 6 % 7]},{('north', 'south', 'east')[site]},HAM_{site}_{i // 6}")
+    (folder / "my_table.csv").write_text("\n".join(rows) + "\n")
 
 
-def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch):
     pytest.importorskip("medmnist")
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
@@ -58,16 +70,30 @@ def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch, caps
     loaded = data.load
     monkeypatch.setattr(data, "load", lambda name: loaded("clinic") if name == "breast-ultrasound" else loaded(name))
     source = code("adapt.md")
-    assert source.count("steps=100") == 1
+    assert source.count("steps=100") == 2
     with torch.random.fork_rng():
         names = {}
         exec(compile(source.replace("steps=100", "steps=2"), "adapt.md", "exec"), names)
-    assert names["lesions"].class_names == ("benign", "malignant") and len(names["lesions"]) == 60
+    assert names["lesions"].class_names == LESIONS and names["lesions"].x.shape == (84, 3, 28, 28)
+    assert set(names["lesions"].summary()["groups"]) == {14}
     assert names["skin"].domain_names == ("train", "val", "test")
     assert names["colon"].summary()["images"].to_dict() == {"centre 1": 15, "centre 2": 6}
-    tested = names["frame"].query("split == 'test'")
-    assert set(tested["domain"]) == {"north"} and len(tested) == 20
-    assert "malignant" in capsys.readouterr().out
+    tested = names["tested"]
+    assert tested["index"].is_unique and len(tested) == 84 and tested["run"].nunique() == 3
+    in_python = report(tmp_path)
+    assert in_python["class_names"] == list(LESIONS) and in_python["prior"] == "balanced"
+    (command,) = re.findall(r"^python -m medgen_utils (audit .*)$", page_text("adapt.md"), re.MULTILINE)
+    assert main(shlex.split(command)) == 0
+    from_file = report(tmp_path)
+    assert from_file["class_names"] == list(LESIONS) and from_file["prior"] == "balanced"
+    assert [row["patients"] for row in from_file["domains"]] == [14, 14, 14]
+    for here, there in zip(in_python["metrics"], from_file["metrics"], strict=True):
+        assert here["value"] == pytest.approx(there["value"], nan_ok=True)
+
+
+def report(folder: Path) -> dict:
+    """The report that the page wrote last."""
+    return json.loads((folder / "my_report" / "report.json").read_text(encoding="utf-8"))
 
 
 def planned() -> set[str]:
