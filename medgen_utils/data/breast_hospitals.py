@@ -145,7 +145,8 @@ _LESIONS = {"label_definition": "1 malignant, 0 benign lesion; no normal picture
 PROVENANCE = {
     "Cairo": breast_ultrasound.PROVENANCE["Cairo"] | _LESIONS,
     "Rio de Janeiro": breast_ultrasound.PROVENANCE["Rio"] | _LESIONS,
-    CIUDAD_REAL: {
+    CIUDAD_REAL: _LESIONS
+    | {
         "hospital": "Hospital General Universitario, Ciudad Real",
         "country": "Spain",
         "scanner": "Siemens ACUSON S2000",
@@ -153,7 +154,8 @@ PROVENANCE = {
         "population": "36 patients with a lesion",
         "grader": "radiologists of the hospital",
     },
-    "Poland": {
+    "Poland": _LESIONS
+    | {
         "hospital": "several medical centres, Poland",
         "country": "Poland",
         "scanner": "several, not stated per image",
@@ -162,6 +164,7 @@ PROVENANCE = {
         "grader": "biopsy; 55 benign by follow-up",
     },
 }
+DOMAINS = provenance(PROVENANCE, tissue="breast", species="human")
 
 
 def files(
@@ -304,7 +307,7 @@ def _dataset(
         tuple(rows),
         replace(INFO, dropped=tuple(dropped)),
         file=file,
-        domains=provenance(rows, tissue="breast", species="human", **_LESIONS),
+        domains=provenance(rows, tissue="breast", species="human"),
         covariates=table,
     )
 

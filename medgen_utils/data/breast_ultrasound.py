@@ -73,6 +73,11 @@ PROVENANCE = {
         "label_definition": "1 malignant, 0 benign",
     },
 }
+DOMAINS = provenance(
+    {CAIRO: PROVENANCE["Cairo"]} | {name: PROVENANCE["Rio"] | {"scanner": name} for name in SCANNERS[:3]},
+    tissue="breast",
+    species="human",
+)
 BUSBRA = Source(
     "BUSBRA.zip",
     "https://zenodo.org/records/8231412/files/BUSBRA.zip?download=1",
@@ -113,9 +118,7 @@ def load(size: int = 28) -> DomainDataset:
         replace(INFO, dropped=tuple(f"{name}: identical to one of the other class" for name in file[~keep])),
         file=np.concatenate([file[keep], scanners["files"]]),
     )
-    rows = {CAIRO: PROVENANCE["Cairo"]} | {name: PROVENANCE["Rio"] | {"scanner": name} for name in SCANNERS[:3]}
-    table = provenance(rows, tissue="breast", species="human")
-    return replace(dataset.without("U-Systems"), domain_names=tuple(rows), domains=table)
+    return replace(dataset.without("U-Systems"), domain_names=tuple(DOMAINS.index), domains=DOMAINS)
 
 
 def prepare(archive: Path, sizes: Sequence[int] = SIZES) -> dict[str, dict[str, np.ndarray]]:

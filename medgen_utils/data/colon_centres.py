@@ -19,6 +19,17 @@ CLASS_NAMES = (
     "adipose", "background", "debris", "lymphocytes", "mucus", "smooth muscle", "normal colon mucosa",
     "cancer-associated stroma", "colorectal adenocarcinoma epithelium",
 )  # fmt: skip
+DOMAINS = provenance(
+    {FIRST: {"hospital": "NCT Heidelberg and UMM Mannheim"}, SECOND: {"hospital": "another centre, not named"}},
+    country="Germany",
+    scanner=NOT_STATED,
+    years=NOT_STATED,
+    population="patients with colorectal cancer",
+    tissue="colon and rectum",
+    species="human",
+    grader="pathologists",
+    label_definition="which tissue the patch shows",
+)
 
 
 def files(size: int) -> list[tuple[str, ...]]:
@@ -29,15 +40,4 @@ def files(size: int) -> list[tuple[str, ...]]:
 def load(size: int = 28) -> DomainDataset:
     """Two centres: the publisher's training and validation parts, and its test part. Sizes 28, 64, 128, 224."""
     rule = {"train": FIRST, "val": FIRST, "test": SECOND}
-    table = provenance(
-        {FIRST: {"hospital": "NCT Heidelberg and UMM Mannheim"}, SECOND: {"hospital": "another centre, not named"}},
-        country="Germany",
-        scanner=NOT_STATED,
-        years=NOT_STATED,
-        population="patients with colorectal cancer",
-        tissue="colon and rectum",
-        species="human",
-        grader="pathologists",
-        label_definition="which tissue the patch shows",
-    )
-    return medmnist.pool([medmnist.arrays("pathmnist", size)], [rule], CLASS_NAMES, INFO, table)
+    return medmnist.pool([medmnist.arrays("pathmnist", size)], [rule], CLASS_NAMES, INFO, DOMAINS)

@@ -13,24 +13,33 @@ from medgen_utils import clinic
 from medgen_utils.data import breast_hospitals, breast_ultrasound, colon_centres, mitosis, organ_views, pneumonia
 from medgen_utils.data.prepared import search
 from medgen_utils.domains import DatasetInfo, DomainDataset
+from medgen_utils.hospital import describe
 
 
 class DataSet(NamedTuple):
-    """A data set of the book. ``files(size)``: what ``load(size)`` needs; of each tuple one file is enough."""
+    """A data set of the book, and where its domains come from.
+
+    ``files(size)``: what ``load(size)`` needs; of each tuple one file is enough.
+    """
 
     info: DatasetInfo
+    domains: pd.DataFrame
     load: Callable[..., DomainDataset]
     files: Callable[..., list[tuple[str, ...]]]
 
 
 SETS: dict[str, DataSet] = {
-    "clinic": DataSet(clinic.INFO, clinic.default_clinic, lambda size: []),
-    "breast-ultrasound": DataSet(breast_ultrasound.INFO, breast_ultrasound.load, breast_ultrasound.files),
-    "breast-hospitals": DataSet(breast_hospitals.INFO, breast_hospitals.load, breast_hospitals.files),
-    "mitosis": DataSet(mitosis.INFO, mitosis.load, mitosis.files),
-    "pneumonia": DataSet(pneumonia.INFO, pneumonia.load, pneumonia.files),
-    "organ-views": DataSet(organ_views.INFO, organ_views.load, organ_views.files),
-    "colon-centres": DataSet(colon_centres.INFO, colon_centres.load, colon_centres.files),
+    "clinic": DataSet(clinic.INFO, describe(clinic.acquisition_hospitals()), clinic.default_clinic, lambda size: []),
+    "breast-ultrasound": DataSet(
+        breast_ultrasound.INFO, breast_ultrasound.DOMAINS, breast_ultrasound.load, breast_ultrasound.files
+    ),
+    "breast-hospitals": DataSet(
+        breast_hospitals.INFO, breast_hospitals.DOMAINS, breast_hospitals.load, breast_hospitals.files
+    ),
+    "mitosis": DataSet(mitosis.INFO, mitosis.DOMAINS, mitosis.load, mitosis.files),
+    "pneumonia": DataSet(pneumonia.INFO, pneumonia.DOMAINS, pneumonia.load, pneumonia.files),
+    "organ-views": DataSet(organ_views.INFO, organ_views.DOMAINS, organ_views.load, organ_views.files),
+    "colon-centres": DataSet(colon_centres.INFO, colon_centres.DOMAINS, colon_centres.load, colon_centres.files),
 }
 DATASETS: dict[str, DatasetInfo] = {name: data_set.info for name, data_set in SETS.items()}
 

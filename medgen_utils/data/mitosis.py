@@ -101,6 +101,7 @@ PROVENANCE = {
         "grader": "five pathologists, majority",
     },
 }
+DOMAINS = provenance(PROVENANCE, label_definition="1 atypical mitotic figure, 0 normal mitotic figure")
 SIZES = (28, 64, 128)
 PREPARED = {
     "mitosis_28.npz": Prepared((6573, 28, 28, 3), "cf898f3475949d2b9b2fc309d5a27ff1646ddb81911be6cbf7fdaf2e4a727162"),
@@ -134,10 +135,7 @@ def load(size: int = 28) -> DomainDataset:
         tuple(map(str, arrays["domain_names"])),
         replace(INFO, dropped=tuple(f"{file}: pixel-identical to another patch" for file in left_out)),
         file=arrays["files"][keep],
-        domains=provenance(
-            PROVENANCE,
-            label_definition="1 atypical mitotic figure, 0 normal mitotic figure",
-        ),
+        domains=DOMAINS,
     )
 
 

@@ -20,6 +20,18 @@ INFO = DatasetInfo(
 VIEWS = {"organamnist": "axial", "organcmnist": "coronal", "organsmnist": "sagittal"}
 _ORGANS = "bladder femur-left femur-right heart kidney-left kidney-right liver lung-left lung-right pancreas spleen"
 CLASS_NAMES = tuple(_ORGANS.split())
+DOMAINS = provenance(
+    {view: {} for view in VIEWS.values()},
+    hospital="several centres (LiTS)",  # the same for the three views: they are no hospitals
+    country="several",
+    scanner="several CT scanners",
+    years=NOT_STATED,
+    population="patients with liver tumours",
+    tissue="abdomen and chest",
+    species="human",
+    grader="boxes around organs, drawn for LiTS",
+    label_definition="which organ the picture shows",
+)
 
 
 def files(size: int) -> list[tuple[str, ...]]:
@@ -35,16 +47,5 @@ def load(size: int = 28) -> DomainDataset:
         rules,
         CLASS_NAMES,
         INFO,
-        provenance(
-            {view: {} for view in VIEWS.values()},
-            hospital="several centres (LiTS)",  # the same for the three views: they are no hospitals
-            country="several",
-            scanner="several CT scanners",
-            years=NOT_STATED,
-            population="patients with liver tumours",
-            tissue="abdomen and chest",
-            species="human",
-            grader="boxes around organs, drawn for LiTS",
-            label_definition="which organ the picture shows",
-        ),
+        DOMAINS,
     )

@@ -18,6 +18,18 @@ INFO = DatasetInfo(
         'from_medmnist("pneumoniamnist", domains="split") keeps them apart.',
     ),
 )
+DOMAINS = provenance(
+    {"Guangzhou": {}},
+    hospital="Guangzhou Women and Children's Medical Center",
+    country="China",
+    scanner=NOT_STATED,
+    years=NOT_STATED,
+    population="children of one to five years",
+    tissue="chest",
+    species="human",
+    grader="two physicians, checked by a third",
+    label_definition="1 pneumonia (bacterial or viral), 0 normal",
+)
 
 
 def files(size: int) -> list[tuple[str, ...]]:
@@ -33,16 +45,5 @@ def load(size: int = 28) -> DomainDataset:
         [rule],
         ("normal", "pneumonia"),
         INFO,
-        provenance(
-            {"Guangzhou": {}},
-            hospital="Guangzhou Women and Children's Medical Center",
-            country="China",
-            scanner=NOT_STATED,
-            years=NOT_STATED,
-            population="children of one to five years",
-            tissue="chest",
-            species="human",
-            grader="two physicians, checked by a third",
-            label_definition="1 pneumonia (bacterial or viral), 0 normal",
-        ),
+        DOMAINS,
     )

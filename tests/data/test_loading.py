@@ -9,6 +9,7 @@ import pytest
 
 from medgen_utils import clinic, data
 from medgen_utils.data import DATASETS, medmnist
+from medgen_utils.data.loading import SETS
 from tests.data.publisher import ROOT, medmnist_arrays
 
 
@@ -34,6 +35,7 @@ def test_every_data_set_states_source_licence_citation_and_traps():
     for name, info in DATASETS.items():
         assert info.name == name
         assert all((info.title, info.source, info.licence, info.citation, info.warnings))
+        assert (SETS[name].domains != "").all(axis=None)
 
 
 def test_the_clinic_needs_no_file(own):
