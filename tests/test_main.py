@@ -190,3 +190,16 @@ def test_names_of_a_file_run_nothing(tmp_path):
     assert "<script" not in page
     cells = pd.read_csv(out / "metrics.csv", dtype=str).to_numpy().ravel()
     assert [c for c in cells if str(c).startswith(("=", "+", "@")) or str(c).startswith("-H")] == []
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.*sv*")), ids=lambda path: path.name)
+def test_every_case_of_the_review_has_a_report_or_a_message(path, tmp_path, capsys):
+    """Whatever the options that a first try has: exit 0 and three files, or exit 2, one line that says why, no file."""
+    for options in (["--group", "patient"], ["--group", "patient", "--model", "m", "--id", "image"], ["--id", "image"]):
+        code = run(path, tmp_path / "report", *options)
+        caught = capsys.readouterr()
+        assert code in (0, 2)
+        assert (tmp_path / "report").exists() == (code == 0)
+        message = caught.err.splitlines()[-1:] if code else ["audit: "]
+        assert message[0].startswith("audit: ")
+        shutil.rmtree(tmp_path / "report", ignore_errors=True)
