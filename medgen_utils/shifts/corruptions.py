@@ -50,13 +50,6 @@ def corrupt(x: Tensor, name: str, severity: int, generator: torch.Generator) -> 
     return kind.apply(x, kind.amounts[severity - 1], generator).clamp(0, 1)
 
 
-def corruptions_for(modality: str) -> list[str]:
-    """Names of the corruptions that occur in a modality: "x-ray", "ultrasound" or "histology"."""
-    if modality not in MODALITIES:
-        raise ValueError(f"no modality {modality!r}: choose from {MODALITIES}")
-    return [name for name, kind in CORRUPTIONS.items() if modality in kind.modalities]
-
-
 def _normal(x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(x.shape, generator=generator).to(x)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from medgen_utils.shifts.corruptions import CORRUPTIONS, MODALITIES, corrupt, corruptions_for
+from medgen_utils.shifts.corruptions import CORRUPTIONS, MODALITIES, corrupt
 
 
 def images(channels: int, size: int, n: int = 12) -> torch.Tensor:
@@ -78,10 +78,10 @@ def test_jpeg_like_with_tiny_steps_gives_the_image_back():
 
 def test_every_modality_has_noise_blur_and_intensity_and_stains_are_for_histology():
     for modality in MODALITIES:
-        assert {"noise", "blur", "intensity"} <= {CORRUPTIONS[name].family for name in corruptions_for(modality)}
-    assert "stain shift" in corruptions_for("histology")
-    assert "stain shift" not in corruptions_for("ultrasound")
-    assert "speckle" in corruptions_for("ultrasound")
+        families = {kind.family for kind in CORRUPTIONS.values() if modality in kind.modalities}
+        assert {"noise", "blur", "intensity"} <= families
+    assert CORRUPTIONS["stain shift"].modalities == ("histology",)
+    assert "ultrasound" in CORRUPTIONS["speckle"].modalities
 
 
 @pytest.mark.parametrize(
