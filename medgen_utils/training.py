@@ -203,7 +203,8 @@ def fit(
     ``device`` is the GPU where there is one, unless you say otherwise; afterwards a module is back where it was.
     (What is no module stays where it is, and unless you say otherwise its batches are on the CPU.)
     ``precision`` "bf16" computes products and convolutions of a step in bfloat16 (torch's autocast; weights, losses and
-    scores stay float32): for processors and GPUs that have the instructions.
+    scores stay float32), for machines with the instructions. A `SmallCNN`'s step of 48 images at 28 px was 1.4 (width
+    16) and 1.7 times (32) as fast on one core with AVX-512 BF16; EfficientNet-Lite0's was slower there: measure first.
     The algorithm is trained in place and left in evaluation mode. ValueError where there is nothing to train on.
     """
     if steps < 1 or len(train) == 0:
