@@ -114,8 +114,12 @@ def error_rates(images: np.ndarray, patient: np.ndarray, bits: Sequence[int] = r
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("bits")
 
 
-def groups(images: np.ndarray, prefix: str) -> np.ndarray:
-    """(N,) str: "{prefix} 12" for the members of a cluster of near-duplicates, "" for an image that stands alone."""
-    cluster = near_duplicates(images)
+def groups(images: np.ndarray, prefix: str, bits: int = BITS) -> np.ndarray:
+    """(N,) str: "{prefix} 12" for the members of a cluster of near-duplicates, "" for an image that stands alone.
+
+    `BITS` is for breast ultrasound. Pictures that look alike by nature, such as chest X-rays, need fewer bits: there 52
+    would call nearly all of them one.
+    """
+    cluster = near_duplicates(images, bits)
     alone = np.bincount(cluster, minlength=len(cluster))[cluster] == 1
     return np.where(alone, "", np.char.add(f"{prefix} ", cluster.astype(str)))
