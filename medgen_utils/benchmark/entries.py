@@ -69,8 +69,9 @@ class Problem:
 
     ``load(seed)`` gives the data set (a constructed one may depend on the seed). Each of ``targets`` is left out once;
     ``inner`` names, for each, the source that is left out with it for held-out-domain validation. ``steps``: the budget
-    at which ERM has stopped improving (`runs.find_budget`). ``seeds``: each with a search of its own. ``real``: images
-    of patients, so the primary family gets `TRIALS` settings instead of `FEW_TRIALS`.
+    at which ERM has stopped improving (`runs.find_budget`). ``validation_share`` of each source is set aside to select
+    on (a tenth in protocol 0: at the smallest hospital two dozen images). ``seeds``: each with a search of its own.
+    ``real``: images of patients, so the primary family gets `TRIALS` settings instead of `FEW_TRIALS`.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Problem:
     augment: Augmentation = flips
     balanced: bool = True
     width: int = 16
+    validation_share: float = 0.2
     size: int = 28
     colour: bool = False
     real: bool = True

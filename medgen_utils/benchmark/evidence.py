@@ -155,7 +155,9 @@ def _task_of(row: dict) -> Task:
     width = int(str(row["backbone"]).rsplit(" ", 1)[1])
     steps = row["steps"] / contender.passes
     left_out = tuple(str(row["left_out"]).split(" + "))
-    return Task(replace(problem, steps=steps, width=width), contender, left_out, int(row["trial"]), int(row["seed"]))
+    share = problem.validation_share if row["protocol"] else 0.1
+    problem = replace(problem, steps=steps, width=width, validation_share=share)
+    return Task(problem, contender, left_out, int(row["trial"]), int(row["seed"]))
 
 
 # -------------------------------------------------------------------------------------------------- predictions

@@ -46,14 +46,15 @@ def run(
     device: str | None = None,
     pretrain: type[ERM] | None = None,
     sees_target: bool = False,
+    validation_share: float = 0.1,
     evaluations: int = 0,
     keep_predictions: str | Path | None = None,
 ) -> pd.DataFrame:
     """Leave-one-domain-out: train on every domain but ``target``, predict all images of ``target``.
 
-    A tenth of each source (patients kept together, drawn with ``seed``) is set aside as training-domain validation.
-    Returns the tidy frame of `evaluation.predictions_frame`, with split "validation" for those images and "test" for
-    the target's, and the column ``seconds`` (of training). ``name`` is what the frame calls the algorithm. With
+    The share ``validation_share`` of each source (patients kept together, drawn with ``seed``) is set aside as
+    training-domain validation. Returns the tidy frame of `evaluation.predictions_frame`, with split "validation" for
+    those images and "test" for the target's, and the column ``seconds`` (of training). ``name`` is what the frame calls the algorithm. With
     ``evaluations`` > 0, ``frame.attrs["curve"]`` holds the mean AUROC on the validation images at so many steps.
 
     Several targets are left out together. ``pretrain`` first trains the featurizer without labels, for as many steps;
@@ -70,7 +71,7 @@ def run(
         seen, _, test = split(test, seed, (share, 0.0, 1 - share))
         kept, _, _ = split(sources, seed, (1 - len(seen) / len(sources), 0.0, len(seen) / len(sources)))
         sources = dataset.subset(torch.isin(dataset.index, torch.cat([kept.index, seen.index])))
-    train, validation, _ = split(sources, seed, (0.9, 0.1, 0.0))
+    train, validation, _ = split(sources, seed, (1 - validation_share, validation_share, 0.0))
     own = dict(hyperparameters or {})
     shared = {key: own.pop(key) for key in SHARED_SPACE if key in own}
     options = {"seed": seed, "width": width, "normalize": normalize}
@@ -175,6 +176,7 @@ def run_task(
     frame = run_contender(
         contender, dataset, task.left_out, settings, seed=task.seed, steps=task.steps,
         width=problem.width, balanced=problem.balanced, augment=problem.augment, device=device, evaluations=EVALUATIONS,
+        validation_share=problem.validation_share,
         keep_predictions=predictions / task.file if predictions else None,
     )  # fmt: skip
     rows = []

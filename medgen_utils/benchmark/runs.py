@@ -23,7 +23,8 @@ from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.machine import device_name, run_side_by_side, training_device
 
 RISE = 0.002  # of the mean source-validation AUROC over the last quarter: above it, training had not stopped
-BUDGETS = (500, 1000, 2000, 4000)
+GAIN = 0.005  # of the same AUROC by twice the steps: above it, the budget was too small
+BUDGETS = (500, 1000, 2000, 4000, 8000)
 
 
 def plan(
@@ -162,9 +163,12 @@ def find_budget(
     """How long to train: ``contender`` (ERM) with its defaults at growing budgets, until more steps change nothing.
 
     A row a budget: problem, backbone, image_size, steps, runs (targets x seeds), validation and test (mean AUROC), rise
-    (of the validation AUROC over the last quarter, mean over runs), stopped (rise <= `RISE`). The budget is the first
-    that stopped; larger ones are not tried. ``path``: a CSV of its own, and ``options``, as `sweep` takes them.
+    (of the validation AUROC over the last quarter, mean over runs), gain (of the validation AUROC by the next budget),
+    enough (rise <= `RISE` and gain <= `GAIN`). The budget is the first that is enough; one more was tried to know. The
+    gain is needed because a schedule whose rate falls to zero ends flat at any budget, so that the rise alone would
+    call every network finished. ``path``: a CSV of its own, and ``options``, as `sweep` takes them.
     """
+    columns = ["problem", "backbone", "image_size", "steps", "runs", "validation", "test", "rise"]
     rows = []
     for steps in budgets:
         variant = replace(problem, name=f"{problem.name} at {steps} steps", steps=steps, seeds=seeds)
@@ -173,8 +177,10 @@ def find_budget(
         rises = results.loc[results["split"] == "validation", "curve"].map(rise)
         mean = round(float(rises.mean()), 4)
         row = [problem.name, results["backbone"].iloc[0], problem.size, steps, len(rises)]
-        rows.append([*row, by_split["validation"].round(4), by_split["test"].round(4), mean, mean <= RISE])
-        if mean <= RISE:
+        rows.append([*row, by_split["validation"].round(4), by_split["test"].round(4), mean])
+        table = pd.DataFrame(rows, columns=columns)
+        table["gain"] = (table["validation"].shift(-1) - table["validation"]).round(4)
+        table["enough"] = (table["rise"] <= RISE) & (table["gain"] <= GAIN)
+        if table["enough"].any():
             break
-    columns = ["problem", "backbone", "image_size", "steps", "runs", "validation", "test", "rise", "stopped"]
-    return pd.DataFrame(rows, columns=columns)
+    return table

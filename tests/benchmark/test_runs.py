@@ -54,17 +54,23 @@ def test_a_file_with_another_budget_is_refused(undisturbed):
         sweep(FEW, [replace(SMALL, steps=3)], path, trials=2, n_jobs=1)
 
 
-def test_the_budget_is_the_first_that_stops_rising(tmp_path, monkeypatch):
-    curves = {2: "0.5 0.6 0.7 0.8", 4: "0.5 0.6 0.80 0.801", 8: "0.8 0.8 0.8 0.8"}
+def test_the_budget_is_the_first_at_which_neither_more_time_nor_more_steps_help(tmp_path, monkeypatch):
+    curves = {2: "0.5 0.6 0.7 0.8", 4: "0.5 0.6 0.80 0.801", 8: "0.8 0.8 0.8 0.8", 16: "0.8 0.8 0.8 0.8"}
+    ends = {2: 0.7, 4: 0.8, 8: 0.82, 16: 0.824}
 
     def pretend(task, *_):
         table = run_task(task)
-        return table.assign(curve=np.where(table["split"] == "validation", curves[task.steps], ""))
+        inside = table["split"] == "validation"
+        return table.assign(
+            curve=np.where(inside, curves[task.steps], ""), auroc=np.where(inside, ends[task.steps], 0.5)
+        )
 
     monkeypatch.setattr(benchmark, "run_task", pretend)
-    table = find_budget(FEW[0], SMALL, tmp_path / "budget.csv", budgets=(2, 4, 8), n_jobs=1)
-    assert table["steps"].tolist() == [2, 4] and table["stopped"].tolist() == [False, True]
-    assert table["rise"].tolist() == pytest.approx([0.1, 0.001])
+    table = find_budget(FEW[0], SMALL, tmp_path / "budget.csv", budgets=(2, 4, 8, 16, 32), n_jobs=1)
+    assert table["steps"].tolist() == [2, 4, 8, 16]
+    assert table["enough"].tolist() == [False, False, True, False]
+    assert table["rise"].tolist() == pytest.approx([0.1, 0.001, 0, 0])
+    assert table["gain"].tolist()[:3] == pytest.approx([0.1, 0.02, 0.004])
 
 
 def test_predictions_are_kept_of_the_primary_family_on_images_of_patients(tmp_path):
