@@ -54,8 +54,9 @@ def run(
 
     The share ``validation_share`` of each source (patients kept together, drawn with ``seed``) is set aside as
     training-domain validation. Returns the tidy frame of `evaluation.predictions_frame`, with split "validation" for
-    those images and "test" for the target's, and the column ``seconds`` (of training). ``name`` is what the frame calls
-    the algorithm. With ``evaluations`` > 0, ``frame.attrs["curve"]`` holds the mean AUROC on the validation images at so many steps.
+    those images and "test" for the target's, and the column ``seconds`` (of training). ``name`` is what the frame
+    calls the algorithm. With ``evaluations`` > 0, ``frame.attrs["curve"]`` holds the mean AUROC on the validation
+    images at so many steps.
 
     Several targets are left out together. ``pretrain`` first trains the featurizer without labels, for as many steps;
     ``hyperparameters`` are then its own; learning rate and weight decay among them are those of both trainings.
