@@ -115,11 +115,13 @@ def _head(report: dict) -> dict:
         cards.append((f"{sum(row['patients'] for row in domains):,}", "patients"))
     cards += [(f"{len(domains):,}", "domains"), (f"{len(report['algorithms'])}", "models")]
     unjudged = [row for row in domains if row["note"]]
-    alone = known and all(row["patients"] == row["images"] for row in domains)
+    told = any("has one image" in notice for notice in report["notices"])
+    alone = known and not told and all(row["patients"] == row["images"] for row in domains)
     return {
         "cards": cards,
         "known": known,
         "alone": alone,
+        "few": {row["domain"] for row in unjudged},
         "unjudged": unjudged[:LISTED],
         "unjudged_more": max(0, len(unjudged) - LISTED),
         "verdicts": {verdict: verdicts.count(verdict) for verdict in ORDER},
