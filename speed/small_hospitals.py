@@ -1,13 +1,14 @@
-"""Do intervals and verdicts hold for few patients? Ours beside DeLong's and the bootstrap's, in hospitals that are drawn.
+"""Do intervals and verdicts hold for few patients? Ours beside DeLong's and the bootstrap's, in drawn hospitals.
 
     python speed/small_hospitals.py [REPEATS]
 
-draws every hospital of the grid REPEATS times (500 unless given; about 8 minutes on one core) and writes
-speed/small_hospitals.csv, a line a hospital, and of it what the chapter about the audit shows. How often each interval held the true AUROC, how often a hospital that is as good as the
-reference (100 positives, 200 negatives) was called different at 5 %, and how often it was called certain. "patients":
-scores are normal, images of a patient agree by half. "swapped": all positives score above all negatives, but in one
-patient of twenty the two look alike; a few patients then often look perfect. "inverted" is its mirror. "classes": four
-of them, the rarest with the number of positives. The audit gives no verdict below ten patients of a class.
+draws every hospital of the grid REPEATS times (500 unless given; about 5 minutes of one core) and writes
+speed/small_hospitals.csv, a line a hospital, and of it what the page about the audit shows. How often each interval
+held the true AUROC, how often a hospital that is as good as the reference (100 positives, 200 negatives) was called
+different at 5 %, and how often an interval was a point. "patients": scores are normal, images of a patient agree by
+half. "swapped": all positives score above all negatives, but in one patient of twenty the two look alike; a few
+patients then often look perfect. "inverted" is its mirror. "classes": four of them, the rarest with the number of
+positives. The audit gives no verdict below ten patients of a class.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from medgen_utils.evaluation.delong import auroc_estimate, delong
 from medgen_utils.evaluation.intervals import percentiles
 
 TABLE = Path(__file__).with_name("small_hospitals.csv")
-SHOWN = Path(__file__).resolve().parents[1] / "chapters" / "results" / "small_hospitals.csv"
+SHOWN = Path(__file__).resolve().parents[1] / "chapters" / "audit.csv"
 POSITIVES = (1, 2, 3, 5, 10, 20, 30, 50, 100)
 RESAMPLES = 200
 

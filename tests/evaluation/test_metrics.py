@@ -13,6 +13,7 @@ from medgen_utils.evaluation import (
     UndefinedMetric,
     accuracy,
     auroc,
+    average_precision,
     balanced_accuracy,
     brier,
     calibration_error,
@@ -133,3 +134,12 @@ def test_one_class_is_nan_with_a_warning_and_never_zero(metric):
 def test_wrong_input_is_refused_with_a_reason(y, p, words):
     with pytest.raises(ValueError, match=words):
         auroc(np.array(y), np.array(p))
+
+
+@pytest.mark.parametrize("decimals", [8, 1])
+def test_average_precision_is_that_of_scikit_learn_with_and_without_ties(decimals):
+    y, p = binary(150, 2, decimals)
+    assert average_precision(y, p) == pytest.approx(sklearn_metrics.average_precision_score(y, p), abs=1e-12)
+    y, p = multiclass(150, 4, 2)
+    expected = sklearn_metrics.average_precision_score(np.eye(4)[y], p, average="macro")
+    assert average_precision(y, p) == pytest.approx(expected, abs=1e-12)
