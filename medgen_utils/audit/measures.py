@@ -18,6 +18,7 @@ from medgen_utils.evaluation.metrics import (
     reliability_curve,
 )
 from medgen_utils.evaluation.predictions import probabilities
+from medgen_utils.machine import progress_bar
 
 NAMES = ("auroc", "balanced_accuracy", "accuracy", "average_precision", "brier")
 UNKNOWN_PATIENT = re.compile(r"/image \d+$")  # how `evaluation.predictions_frame` names the patient of nobody
@@ -36,7 +37,8 @@ def measure(name: str, tests: dict[str, tuple], threshold: float | None) -> Cell
     binary = next(iter(tests.values()))[1][0].shape[1] == 2
     names += ["mean_error"] if binary else []
     names += ["sensitivity", "specificity"] if threshold is not None else []
-    for domain, (y, prob, units) in tests.items():
+    many = sum(len(y) for y, _, _ in tests.values()) > 100_000
+    for domain, (y, prob, units) in progress_bar(tests.items(), title=name, show=many):
         found = [ESTIMATES[metric](y, prob, units, domain) for metric in NAMES]
         found += [error_estimate(y, prob, units, domain)] if binary else []
         if threshold is not None:

@@ -24,7 +24,6 @@ from medgen_utils.evaluation.cells import Cell, Cells
 from medgen_utils.evaluation.estimates import Estimate
 from medgen_utils.evaluation.intervals import t_interval
 from medgen_utils.evaluation.predictions import probabilities
-from medgen_utils.machine import progress_bar
 
 SCHEMA = "medgen-audit-2"
 """The form of report.json, described in report.schema.json. It changes with every change a reader must know of."""
@@ -89,7 +88,7 @@ def audit(
     judged = [row["domain"] for row in domains if row["note"] is None]
     parts: dict[str, list] = {"by_class": [], "calibration": [], "transfer": []}
     cells, thresholds = {}, {}
-    for name in progress_bar(names, title="models", show=len(frame) > 100_000):
+    for name in names:
         rows = frame[frame["algorithm"] == name] if len(names) > 1 else frame
         tests = measures.by_domain(rows, [row["domain"] for row in domains])
         thresholds[name] = _threshold(threshold, name, tests, reference, sensitivity, k)
