@@ -196,3 +196,85 @@ def difference_grid(
     axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axis.spines[:].set_visible(False)
     return axis
+
+
+def dot_plot(
+    frame: pd.DataFrame,
+    rows: str,
+    colours: str | None = None,
+    *,
+    label: str = "AUROC",
+    reference: float | None = 0.5,
+    reference_label: str = "chance",
+) -> Axes:
+    """A dot for every row of ``frame`` (column value): one line of the plot for each value of column ``rows``.
+
+    ``colours``: a column that parts the dots of a line, side by side. For repeats too few to draw an interval over.
+    """
+    row_names = list(dict.fromkeys(frame[rows]))
+    colour_names = list(dict.fromkeys(frame[colours])) if colours else [None]
+    _, axis = plt.subplots(figsize=(5.8, 1.1 + len(row_names) * max(0.42, 0.24 * len(colour_names))))
+    spread = np.linspace(-0.2, 0.2, len(colour_names)) if len(colour_names) > 1 else [0.0]
+    for i, name in enumerate(colour_names):
+        part = frame if name is None else frame[frame[colours] == name]
+        at = np.array([row_names.index(row) for row in part[rows]]) + spread[i]
+        style = {"color": PALETTE[i % len(PALETTE)], "markersize": 7, "alpha": 0.85}
+        axis.plot(part["value"], at, MARKERS[i % len(MARKERS)], label=name, **style)
+    axis.set(yticks=range(len(row_names)), yticklabels=row_names, xlabel=label)
+    axis.set_ylim(len(row_names) - 0.45, -0.55)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
+    axis.set_axisbelow(True)
+    if reference is not None:
+        axis.axvline(reference, color=QUIET, linestyle=":", linewidth=1.4)
+        axis.annotate(reference_label, (reference, 1), (3, 2), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", fontsize=8.5, color=QUIET)  # fmt: skip
+    if colours:
+        axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=2, fontsize=9.5, handletextpad=0.3)
+    return axis
+
+
+def curve_plot(
+    frame: pd.DataFrame,
+    x: str,
+    series: str,
+    panels: str | None = None,
+    *,
+    value: str = "auroc",
+    label: str = "AUROC",
+    x_label: str = "",
+    reference: float | None = 0.5,
+) -> np.ndarray:
+    """Every row of ``frame`` as a point and the mean of each ``series`` as a line over the values of column ``x``.
+
+    The values of x stand at equal distances. A series with one value of x is a dashed line across: a baseline. One
+    panel for each value of ``panels``; returns the axes (panels,).
+    """
+    names = list(dict.fromkeys(frame[series]))
+    titles = list(dict.fromkeys(frame[panels])) if panels else [None]
+    single = {name for name in names if frame.loc[frame[series] == name, x].nunique() == 1}
+    ticks = sorted(frame.loc[~frame[series].isin(single), x].unique())
+    _, axes = plt.subplots(1, len(titles), figsize=(5.8, 3.5), sharey=True, squeeze=False)
+    for axis, title in zip(axes[0], titles, strict=True):
+        part = frame if title is None else frame[frame[panels] == title]
+        for i, name in enumerate(names):
+            mine = part[part[series] == name]
+            style = {"color": PALETTE[i % len(PALETTE)]}
+            if name in single:
+                axis.axhline(mine[value].mean(), linestyle="--", linewidth=1.6, label=name, **style)
+                continue
+            at = [ticks.index(number) for number in mine[x]]
+            axis.plot(at, mine[value], MARKERS[i % len(MARKERS)], markersize=4, alpha=0.45, **style)
+            means = mine.groupby(x)[value].mean()
+            axis.plot([ticks.index(number) for number in means.index], means, label=name, **style)
+        axis.set(xticks=range(len(ticks)), xticklabels=[f"{number:g}" for number in ticks], xlabel=x_label)
+        axis.grid(axis="y", color="#E3E5E8", linewidth=0.8)
+        axis.set_axisbelow(True)
+        if reference is not None:
+            axis.axhline(reference, color=QUIET, linestyle=":", linewidth=1.4)
+        axis.set_title(title or "", fontsize=10, loc="left")
+    axes[0, 0].set_ylabel(label)
+    figure = axes[0, 0].figure
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=2, fontsize=9.5, handlelength=1.4)
+    return axes[0]

@@ -73,3 +73,25 @@ def test_small_print_names_the_data_and_its_licence():
     info = DatasetInfo("clinic", "Clinic", source="here", licence="CC0", citation="")
     figure = plotting.footer(plt.figure(figsize=(9, 3)), "fast mode", [info])
     assert figure.get_supxlabel() == "fast mode\nData: Clinic; CC0"
+
+
+def test_a_dot_plot_has_a_dot_a_row_of_the_frame():
+    frame = pd.DataFrame({"network": ["a", "a", "b"], "labels": ["x", "y", "x"], "value": [0.2, 0.6, 0.9]})
+    axis = plotting.dot_plot(frame, "network", "labels", label="index")
+    drawn = sorted(value for line in axis.lines if line.get_marker() != "None" for value in line.get_xdata())
+    assert drawn == [0.2, 0.6, 0.9]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b"]
+    plt.close(axis.figure)
+
+
+def test_a_curve_plot_draws_means_and_a_baseline_across():
+    frame = pd.DataFrame(
+        [[0, "base", 0.7], [0, "base", 0.8], [5, "curve", 0.6], [5, "curve", 0.8], [50, "curve", 0.9]],
+        columns=["patients", "training", "auroc"],
+    )
+    (axis,) = plotting.curve_plot(frame, "patients", "training")
+    lines = {line.get_label(): line for line in axis.lines}
+    assert list(lines["base"].get_ydata()) == [0.75, 0.75]
+    assert [round(float(value), 6) for value in lines["curve"].get_ydata()] == [0.7, 0.9]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["5", "50"]
+    plt.close(axis.figure)

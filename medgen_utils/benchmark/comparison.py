@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
+from torch import nn
 
 from medgen_utils.benchmark.entries import CONTENDERS, Contender
 from medgen_utils.benchmark.protocol import run_contender
@@ -30,18 +31,20 @@ def compare(
     augment: Augmentation | None = flips,
     balanced: bool = True,
     width: int = 16,
+    backbone: Callable[[], nn.Module] | None = None,
     n_jobs: int | None = None,
 ) -> Result:
     """Train each method without each target, with each seed, and test it on the target: a `Result`.
 
     methods: names of `entries.CONTENDERS`, or contenders of your own, with their default settings; the first is the
     baseline. target: a domain, several that are left out one after the other, or None for every domain in turn.
+    ``backbone()`` makes another featurizer than the small network of this ``width``.
     ``unit``: what a domain is in words, "hospital" only where each is one. The runs go side by side, one thread each.
     ValueError for an unknown method or domain.
     """
     crew = [_contender(method) for method in methods]
     targets = list(dataset.domain_names) if target is None else [target] if isinstance(target, str) else list(target)
-    options = {"steps": steps, "augment": augment, "balanced": balanced, "width": width}
+    options = {"steps": steps, "augment": augment, "balanced": balanced, "width": width, "backbone": backbone}
 
     def one(contender: Contender, left_out: str, seed: int) -> pd.DataFrame:
         mine = options | {"steps": round(steps * contender.passes)}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from medgen_utils.benchmark.entries import PROTOCOL, SHARED_SPACE, Contender, Problem
 from medgen_utils.data_augmentation import compose
@@ -43,6 +43,7 @@ def run(
     balanced: bool = True,
     batch_size: int = 48,
     width: int = 32,
+    backbone: Callable[[], nn.Module] | None = None,
     device: str | None = None,
     pretrain: type[ERM] | None = None,
     sees_target: bool = False,
@@ -58,8 +59,10 @@ def run(
     calls the algorithm. With ``evaluations`` > 0, ``frame.attrs["curve"]`` holds the mean AUROC on the validation
     images at so many steps.
 
-    Several targets are left out together. ``pretrain`` first trains the featurizer without labels, for as many steps;
-    ``hyperparameters`` are then its own; learning rate and weight decay among them are those of both trainings.
+    Several targets are left out together. ``backbone()`` makes another featurizer than the `SmallCNN` of this
+    ``width``, for example ``backbones.EfficientNetLite0``. ``pretrain`` first trains the featurizer without labels, for
+    as many steps; ``hyperparameters`` are then its own; learning rate and weight decay among them are those of both
+    trainings.
     ``sees_target`` gives the reference with the target included: up to half of the target's patients train too, in
     place of as many images of the others, and the rest of the target is the test. ``keep_predictions``: a file for
     `save_predictions`.
@@ -75,7 +78,7 @@ def run(
     train, validation, _ = split(sources, seed, (1 - validation_share, validation_share, 0.0))
     own = dict(hyperparameters or {})
     shared = {key: own.pop(key) for key in SHARED_SPACE if key in own}
-    options = {"seed": seed, "width": width, "normalize": normalize}
+    options = {"seed": seed, "width": width, "normalize": normalize, "backbone": backbone}
     settings = {"steps": steps, "batch_size": batch_size, "augment": augment, "seed": seed, "device": device, **shared}
     model = build(algorithm, train, hyperparameters={} if pretrain else own, **options)
     seconds = 0.0

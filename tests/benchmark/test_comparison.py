@@ -1,8 +1,11 @@
 """A comparison in one line trains what its arguments say, and nothing sees the target."""
 
+from functools import partial
+
 import pytest
 
 from medgen_utils import clinic
+from medgen_utils.backbones import SmallCNN
 from medgen_utils.benchmark import compare, run
 from medgen_utils.evaluation import auroc
 from medgen_utils.training import ERM
@@ -33,3 +36,11 @@ def test_without_a_target_every_domain_is_left_out_in_turn(dataset):
 def test_an_unknown_method_is_named(dataset):
     with pytest.raises(ValueError, match="magic"):
         compare(["ERM", "magic"], dataset, **OPTIONS)
+
+
+def test_a_backbone_of_ones_own_takes_the_place_of_the_small_network(dataset):
+    options = OPTIONS | {"target": clinic.NEW_HOSPITAL, "seeds": (0,)}
+    plain = compare(["ERM"], dataset, **options)
+    same, other = (compare(["ERM"], dataset, backbone=partial(SmallCNN, 1, width), **options) for width in (4, 6))
+    assert (same.frame["prob_1"] == plain.frame["prob_1"]).all()
+    assert (other.frame["prob_1"] != plain.frame["prob_1"]).any()

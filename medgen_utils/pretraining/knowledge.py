@@ -1,0 +1,92 @@
+"""The two networks of the chapter, and what their features know, in tables. Chapter: pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from medgen_utils.backbones import EfficientNetLite0
+from medgen_utils.clinic import acquisition_hospitals, make_clinic
+from medgen_utils.domains import DomainDataset
+from medgen_utils.pretraining.embeddings import (
+    Embeddings,
+    embeddings,
+    hospital_probe,
+    permuted_labels,
+    random_embeddings,
+    robustness_index,
+)
+from medgen_utils.pretraining.features import dataset_features
+
+PHOTOGRAPHS, RANDOM, NUMBERS = "ImageNet, frozen", "random, frozen", "random numbers"
+
+
+def lite0_features(dataset: DomainDataset, random_seeds: Sequence[int] = (0, 1, 2)) -> dict[str, list[Tensor]]:
+    """EfficientNet-Lite0 frozen, learned on photographs and random: {name: [z (N, 1280) of each network]}."""
+    with torch.random.fork_rng():  # a network draws weights before it loads others
+        learned = EfficientNetLite0()
+    random = [dataset_features(random_lite0(seed), dataset) for seed in random_seeds]
+    return {PHOTOGRAPHS: [dataset_features(learned, dataset)], RANDOM: random}
+
+
+def random_lite0(seed: int, images: int = 128) -> EfficientNetLite0:
+    """An EfficientNet-Lite0 that has learned nothing: weights drawn from ``seed``, in evaluation mode.
+
+    Its batch normalization has the statistics of ``images`` pictures of the synthetic clinic. With those it is made
+    with, mean 0 and variance 1, the signal shrinks from layer to layer until all features are 0, and a control that
+    says nothing of any image is none.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = EfficientNetLite0(pretrained=False)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    usual = norms[0].momentum
+    for norm in norms:
+        norm.momentum = 1.0  # the statistics of this one batch
+    with torch.no_grad():
+        network.train()(make_clinic(acquisition_hospitals()[:2], images // 2, seed=0, size=64).x)
+    for norm in norms:
+        norm.momentum = usual
+    return network.eval()
+
+
+def of_dataset(z: Tensor, dataset: DomainDataset) -> Embeddings:
+    """Features (N, d) of a data set as checked `Embeddings`: its labels, domains and patients beside them."""
+    names = np.array(dataset.domain_names)[dataset.domain.numpy()]
+    return embeddings(z.numpy(), dataset.y.numpy(), names, dataset.group)
+
+
+def hospital_probes(
+    features: Mapping[str, Sequence[Tensor]], dataset: DomainDataset, most: int = 1_000
+) -> pd.DataFrame:
+    """How well a linear probe names the hospital: columns network, seed, value (balanced accuracy), chance."""
+    rows = []
+    for name, several in features.items():
+        for seed, z in enumerate(several):
+            probe = hospital_probe(of_dataset(z, dataset), most=most)
+            rows.append([name, seed, probe.value, probe.chance])
+    return pd.DataFrame(rows, columns=["network", "seed", "value", "chance"])
+
+
+def indices_with_controls(
+    features: Mapping[str, Sequence[Tensor]], dataset: DomainDataset, seed: int = 0
+) -> pd.DataFrame:
+    """The robustness index of each network beside its two controls: columns network, labels, seed, value, k.
+
+    labels: "recorded", or "permuted" over the patients of a hospital, a task that no embedding knows. The last rows are
+    random numbers in the place of embeddings, which know neither the class nor the hospital.
+    """
+    known = {name: [of_dataset(z, dataset) for z in several] for name, several in features.items()}
+    first = next(iter(known.values()))[0]
+    known[NUMBERS] = [random_embeddings(first, seed)]
+    rows = []
+    for name, several in known.items():
+        for number, data in enumerate(several):
+            for labels, asked in (("recorded", data), ("permuted", permuted_labels(data, seed))):
+                found = robustness_index(asked)
+                rows.append([name, labels, number, found.value, found.k, found.balanced_accuracy])
+    return pd.DataFrame(rows, columns=["network", "labels", "seed", "value", "k", "balanced_accuracy"])

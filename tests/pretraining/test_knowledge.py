@@ -1,0 +1,71 @@
+"""The chapter's two networks differ in their weights alone, and its tables hold the measures beside their controls."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from medgen_utils.backbones import EfficientNetLite0, WeightsUnavailable, lite0_weights
+from medgen_utils.clinic import acquisition_hospitals, make_clinic
+from medgen_utils.pretraining import (
+    hospital_probe,
+    hospital_probes,
+    indices_with_controls,
+    lite0_features,
+    of_dataset,
+    robustness_index,
+)
+from medgen_utils.pretraining.knowledge import NUMBERS, PHOTOGRAPHS, RANDOM, random_lite0
+
+CLINIC = make_clinic(acquisition_hospitals()[:3], 40, seed=0)
+
+
+def embedded(class_signal: float, hospital_signal: float) -> torch.Tensor:
+    z = np.random.default_rng(0).standard_normal((len(CLINIC), 8))
+    z[:, 0] += class_signal * (2 * CLINIC.y.numpy() - 1)
+    z[np.arange(len(z)), 1 + CLINIC.domain.numpy()] += hospital_signal
+    return torch.tensor(z, dtype=torch.float32)
+
+
+def test_the_networks_are_the_published_and_drawn_ones(tmp_path, monkeypatch):
+    try:
+        lite0_weights()
+    except WeightsUnavailable as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    few = CLINIC.subset(torch.arange(6))
+    state = torch.get_rng_state()
+    found = lite0_features(few, random_seeds=(3, 4))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert {name: len(several) for name, several in found.items()} == {PHOTOGRAPHS: 1, RANDOM: 2}
+    for network, z in ((EfficientNetLite0(), found[PHOTOGRAPHS][0]), (random_lite0(4), found[RANDOM][1])):
+        with torch.no_grad():
+            assert torch.allclose(z, network.eval()(few.x), atol=1e-2)
+
+
+def test_the_random_network_tells_images_apart_and_its_seed_is_all_that_counts():
+    one, same, other = random_lite0(0), random_lite0(0), random_lite0(1)
+    with torch.no_grad():
+        z, again, differs = (network(CLINIC.x[:8]) for network in (one, same, other))
+    assert torch.equal(z, again) and not torch.allclose(z, differs, atol=0.1)
+    assert z.std(0).mean() > 0.01  # of untouched statistics nothing is left but zeros
+    momenta = {module.momentum for module in one.modules() if isinstance(module, nn.BatchNorm2d)}
+    assert not one.training and momenta == {0.01}
+
+
+def test_embeddings_of_a_data_set_are_its_rows():
+    data = of_dataset(embedded(1, 1), CLINIC)
+    assert np.array_equal(data.y, CLINIC.y) and np.array_equal(data.domain, CLINIC.domain)
+    assert len(np.unique(data.group)) == len(CLINIC)
+
+
+def test_the_tables_hold_the_measures_of_each_network():
+    features = {"knows the class": [embedded(3, 0)], "knows the hospital": [embedded(0, 3)]}
+    probes = hospital_probes(features, CLINIC).set_index("network")["value"]
+    assert probes["knows the hospital"] == hospital_probe(of_dataset(embedded(0, 3), CLINIC)).value > 0.9
+    assert probes["knows the class"] < 0.5
+    index = indices_with_controls(features, CLINIC).set_index(["network", "labels"])["value"]
+    assert index["knows the class", "recorded"] == robustness_index(of_dataset(embedded(3, 0), CLINIC)).value > 0.9
+    assert index["knows the hospital", "recorded"] < 0.2
+    assert index["knows the class", "permuted"] < 0.8
+    assert {labels for name, labels in index.index if name == NUMBERS} == {"recorded", "permuted"}
