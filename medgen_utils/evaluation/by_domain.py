@@ -35,7 +35,8 @@ def metrics_by(
     "domain" in ``by`` it is the mean over domains, not the metric of pooled images). n: distinct images.
     low, high: units="patient", percentile bootstrap of the patients of each domain, jointly for all runs (these
     hospitals, other patients); units="domain", Student's t over the domain values (other hospitals; NaN for one, cut
-    where a metric ends). method="delong": for AUROC, shares and Brier score intervals that hold for few patients too.
+    where a metric ends). method="delong": for AUROC, shares and Brier score intervals that hold for few patients too,
+    AUROC and balanced accuracy then over the classes that occur.
     NaN with a warning where a class is missing; resamples without a value are left out.
     """
     return metrics_of(cells_by_domain(frame, by, metrics, n_resamples, seed, method), level, units)
