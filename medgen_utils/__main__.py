@@ -8,6 +8,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from medgen_utils.audit.embeddings import audit_embeddings, read_embeddings
 from medgen_utils.audit.read import read_predictions
 from medgen_utils.audit.report import audit
 from medgen_utils.audit.write import check_folder
@@ -17,13 +18,16 @@ EXAMPLE = """example:
   python -m medgen_utils audit predictions.csv --label y --prob p --domain hospital \\
       --group patient --reference internal --out report/
 One row per image. Several models: repeat --prob, or name the model of each row with --model and --id.
-Several classes: --prob P for columns P_0 ... P_k, or --prob for each of the columns called as the labels are."""
+Several classes: --prob P for columns P_0 ... P_k, or --prob for each of the columns called as the labels are.
+Embeddings instead of predictions: --features Z for an npz with the array Z (n, d), or a table with columns Z_0, Z_1 ...
+  python -m medgen_utils audit embeddings.npz --features z --label y --domain hospital --group patient --out report/"""
 
 # Option, what argparse needs to know of it, and its help; the order is that of --help.
 AUDIT = (
     ("--label", {"default": "y"}, "column of the true class: 0, 1 ..., or words (default: y)"),
     ("--positive", {}, "where --label holds two words: the one that is class 1"),
     ("--prob", {"action": "append"}, "column with the probability of class 1, or P for columns P_0 ... P_k; repeat it"),
+    ("--features", {}, "embeddings in place of --prob: an array of an npz, or Z for columns Z_0, Z_1 ..."),
     ("--classes", {}, "names of the classes 0, 1 ..., with commas between them"),
     ("--model", {}, "column that names the model of each row; needs --id"),
     ("--run", {}, "column of the seed or run of a model, whose runs are averaged; needs --id"),
@@ -41,7 +45,7 @@ AUDIT = (
     ("--by", {"choices": ["mean", "max"], "default": "mean"}, "how --aggregate makes one score (default: mean)"),
     ("--subgroup", {}, "column reported within each domain: sex, age band"),
     ("--min-patients", {"type": int, "default": 10}, "of a class, below which nothing is judged (default: 10)"),
-    ("--title", {"default": "Audit of predictions by domain"}, "heading of the page"),
+    ("--title", {}, "heading of the page"),
     ("--separator", {}, "between fields; 'tab' for tabs (default: found in the header)"),
     ("--encoding", {}, "of the file (default: UTF-8, or UTF-16 with its mark)"),
     ("--decimal", {"choices": [".", ","]}, "before decimals (default: found in the column)"),
@@ -73,6 +77,8 @@ def run_audit(options: argparse.Namespace) -> str:
     if not 0 < options.sensitivity <= 1 or options.resamples < 100 or options.min_patients < 1:
         raise ValueError("--sensitivity must lie in (0, 1], --resamples be 100 or more, --min-patients 1 or more")
     check_folder(options.out)
+    if options.features:
+        return run_embeddings(options)
     frame = read_predictions(
         options.table,
         label=options.label,
@@ -104,7 +110,7 @@ def run_audit(options: argparse.Namespace) -> str:
         result = audit(
             frame,
             reference,
-            title=options.title,
+            title=options.title or "Audit of predictions by domain",
             sensitivity=options.sensitivity,
             threshold=thresholds(options.threshold or []),
             prior=prior(options.prior),
@@ -114,6 +120,23 @@ def run_audit(options: argparse.Namespace) -> str:
             seed=options.seed,
         )
     return f"Report: {result.write(options.out).resolve()}"
+
+
+def run_embeddings(options: argparse.Namespace) -> str:
+    """`run_audit` of embeddings; options that need predictions are refused by name."""
+    needs = ("prob", "model", "run", "reference", "threshold", "prior", "aggregate", "subgroup", "split", "classes")
+    if given := [f"--{name}" for name in needs if getattr(options, name)]:
+        raise ValueError(f"{', '.join(given)} needs predictions, --features names embeddings: use one of the two")
+    study = read_embeddings(
+        options.table,
+        features=options.features,
+        label=options.label,
+        domain=options.domain,
+        group=options.group,
+        exclude=options.exclude,
+    )
+    found = audit_embeddings(study, title=options.title or "Audit of embeddings by hospital", seed=options.seed)
+    return f"Report: {found.write(options.out).resolve()}"
 
 
 def prior(text: str | None) -> str | list[float] | None:

@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from medgen_utils.evaluation.delong import auroc_estimate
 from medgen_utils.evaluation.metrics import auroc
 from medgen_utils.probes import linear_probe
 
@@ -178,10 +179,11 @@ def hospital_probe(data: Embeddings, most: int = MOST, seed: int = 0) -> Probe:
 
 
 def class_probe(data: Embeddings, most: int = MOST, seed: int = 0) -> pd.DataFrame:
-    """AUROC of a linear probe learned in one hospital and tested in another: columns learned, tested, auroc, images.
+    """AUROC of a linear probe learned in one hospital and tested in another: learned, tested, auroc, low, high, images.
 
-    At home (learned = tested) five folds with whole patients. A hospital with one class only is left out, and named in
-    ``frame.attrs["left_out"]``. More than two classes: mean of one against the rest over the classes of both hospitals.
+    At home (learned = tested) five folds with whole patients. low and high: 95 % interval for other patients of the
+    tested hospital (`evaluation.delong`). A hospital with one class only is left out, and named in
+    ``frame.attrs["left_out"]``. More than two classes: the mean of one against the rest over the classes of both.
     """
     data = _some(data, most, seed)
     rows, left_out = [], []
@@ -192,15 +194,17 @@ def class_probe(data: Embeddings, most: int = MOST, seed: int = 0) -> pd.DataFra
             continue
         probe = _probe(home.z, home.y)
         for other, other_name in enumerate(data.domain_names):
-            away = data.part(np.flatnonzero(data.domain == other))
+            away = data.part(np.flatnonzero((data.domain == other) & np.isin(data.y, probe[-1].classes_)))
             if len(np.unique(away.y)) < 2:
                 continue
+            score = np.zeros((len(away.y), data.y.max() + 1))
             if other == number:
-                score, classes = _held_out(home, home.y, seed), np.arange(home.y.max() + 1)
+                score[:, : home.y.max() + 1] = _held_out(home, home.y, seed)
             else:
-                score, classes = probe.predict_proba(away.z), probe[-1].classes_
-            rows.append([name, other_name, _mean_auroc(away.y, score, classes), len(away.y)])
-    frame = pd.DataFrame(rows, columns=["learned", "tested", "auroc", "images"])
+                score[:, probe[-1].classes_] = probe.predict_proba(away.z)
+            found = auroc_estimate(away.y, [score], np.unique(away.group, return_inverse=True)[1])
+            rows.append([name, other_name, *found.interval(), len(away.y)])
+    frame = pd.DataFrame(rows, columns=["learned", "tested", "auroc", "low", "high", "images"])
     frame.attrs["left_out"] = left_out
     return frame
 
@@ -266,12 +270,6 @@ def _held_out(data: Embeddings, y: np.ndarray, seed: int) -> np.ndarray:
         probe = _probe(data.z[train], y[train])
         scores[np.ix_(test, probe[-1].classes_)] = probe.predict_proba(data.z[test])
     return scores
-
-
-def _mean_auroc(y: np.ndarray, score: np.ndarray, classes: np.ndarray) -> float:
-    """Mean over the classes that are in ``y`` and known to the probe of one against the rest."""
-    values = [auroc((y == label).astype(int), score[:, column]) for column, label in enumerate(classes) if label in y]
-    return float(np.mean(values)) if values else float("nan")
 
 
 def _some(data: Embeddings, most: int, seed: int) -> Embeddings:

@@ -51,7 +51,11 @@ def test_a_stub_is_unfinished(answer):
     assert is_unfinished(answer)
 
 
-@pytest.mark.parametrize("answer", [identity, constant, changing, Whole, len, 0, "", (), np.zeros(2)], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [identity, constant, changing, Whole, len, 0, "", (), np.zeros(2)],
+    ids=lambda answer: getattr(answer, "__name__", repr(answer)),
+)
 def test_an_answer_is_not_unfinished(answer):
     assert not is_unfinished(answer)
 
