@@ -82,13 +82,17 @@ def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch):
     assert tested["index"].is_unique and len(tested) == 84 and tested["run"].nunique() == 3
     in_python = report(tmp_path)
     assert in_python["class_names"] == list(LESIONS) and in_python["prior"] == "balanced"
-    (command,) = re.findall(r"^python -m medgen_utils (audit .*)$", page_text("adapt.md"), re.MULTILINE)
+    command, embedded = re.findall(r"^python -m medgen_utils (audit .*)$", page_text("adapt.md"), re.MULTILINE)
     assert main(shlex.split(command)) == 0
     from_file = report(tmp_path)
     assert from_file["class_names"] == list(LESIONS) and from_file["prior"] == "balanced"
     assert [row["patients"] for row in from_file["domains"]] == [14, 14, 14]
     for here, there in zip(in_python["metrics"], from_file["metrics"], strict=True):
         assert here["value"] == pytest.approx(there["value"], nan_ok=True)
+    random, rows = np.random.default_rng(0), {"hospital": list("ab") * 20, "patient": range(40)}
+    np.savez("embeddings.npz", z=random.standard_normal((40, 4)), y=random.integers(2, size=40), **rows)
+    assert main(shlex.split(embedded)) == 0
+    assert report(tmp_path)["images"] == 40
 
 
 def report(folder: Path) -> dict:
