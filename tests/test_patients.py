@@ -21,7 +21,7 @@ def test_a_committed_picture_is_the_publishers(picture):
     again = np.asarray(Image.open(io.BytesIO(patients.cut(picture, ARCHIVES))), dtype=float)
     committed = np.asarray(Image.open(patients.FOLDER / picture.name), dtype=float)
     assert again.shape == committed.shape
-    assert np.abs(again - committed).mean() < 1  # another version of the JPEG library may round otherwise
+    assert np.abs(again - committed).mean() < 1  # another version of the WebP library may round otherwise
 
 
 def test_a_missing_picture_and_a_large_one_are_refused(tmp_path: Path):

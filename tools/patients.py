@@ -1,7 +1,7 @@
 """The full-resolution pictures of the data page, from the publishers' archives: ``python -m tools.patients FOLDER``.
 
 FOLDER holds the archives, whole or as samples (``Dataset_BUSI*.zip``). Only sets whose licence lets us pass a picture
-on: BUS-UCLM (CC BY-NC) is not among them. The pictures are grey or colour JPEG at their own size.
+on: BUS-UCLM (CC BY-NC) is not among them. The pictures are grey or colour WebP at their own size.
 """
 
 import io
@@ -36,44 +36,44 @@ _MITOSIS = "AMi-Br and AtNorM, Bertram et al. (2025), Banerjee et al. (2026), MI
 
 ULTRASOUND = (
     Picture(
-        "cairo-benign.jpg", "Dataset_BUSI", "benign/benign (11).png", "Cairo: benign",
+        "cairo-benign.webp", "Dataset_BUSI", "benign/benign (11).png", "Cairo: benign",
         "Ultrasound of a breast: a small dark oval with a sharp border between bright layers, with white calipers.",
         _BUSI,
     ),
     Picture(
-        "cairo-malignant.jpg", "Dataset_BUSI", "malignant/malignant (16).png", "Cairo: malignant",
+        "cairo-malignant.webp", "Dataset_BUSI", "malignant/malignant (16).png", "Cairo: malignant",
         "Ultrasound of a breast: a large dark mass without a clear border fills most of the picture.", _BUSI,
     ),
     Picture(
-        "rio-logiq-7.jpg", "BUSBRA", "Images/bus_0218-l.png", "Rio de Janeiro, GE Logiq 7: malignant",
+        "rio-logiq-7.webp", "BUSBRA", "Images/bus_0218-l.png", "Rio de Janeiro, GE Logiq 7: malignant",
         "Ultrasound of a breast: a dark blurred mass with calipers; a scale and Portuguese words are burned in.",
         _BUSBRA,
     ),
     Picture(
-        "rio-logiq-5.jpg", "BUSBRA", "Images/bus_0602-l.png", "Rio de Janeiro, GE Logiq 5: malignant",
+        "rio-logiq-5.webp", "BUSBRA", "Images/bus_0602-l.png", "Rio de Janeiro, GE Logiq 5: malignant",
         "Ultrasound of a breast: a grainy dark mass near the top, black below; the letters GE are burned in.",
         _BUSBRA,
     ),
     Picture(
-        "rio-toshiba.jpg", "BUSBRA", "Images/bus_1002-r.png", "Rio de Janeiro, Toshiba Aplio 300: malignant",
+        "rio-toshiba.webp", "BUSBRA", "Images/bus_1002-r.png", "Rio de Janeiro, Toshiba Aplio 300: malignant",
         "Ultrasound of a breast: two faint dark nodules on fine grey layers, a scale in centimetres on the right.",
         _BUSBRA,
     ),
     Picture(
-        "rio-u-systems.jpg", "BUSBRA", "Images/bus_0853-l.png", "Rio de Janeiro, U-Systems: malignant",
+        "rio-u-systems.webp", "BUSBRA", "Images/bus_0853-l.png", "Rio de Janeiro, U-Systems: malignant",
         "Ultrasound of a breast: a bright band with a black shadow below it; Portuguese words are burned in.", _BUSBRA,
     ),
     Picture(
-        "poland-benign.jpg", "BrEaST", "case020.png", "Poland: benign",
+        "poland-benign.webp", "BrEaST", "case020.png", "Poland: benign",
         "Ultrasound of a breast: a small dark oval with a sharp border, brighter tissue below it.", _BREAST,
     ),
     Picture(
-        "poland-malignant.jpg", "BrEaST", "case008.png", "Poland: malignant",
+        "poland-malignant.webp", "BrEaST", "case008.png", "Poland: malignant",
         "Ultrasound of a breast: a dark irregular nodule with a blurred border in streaked tissue.", _BREAST,
     ),
 )  # fmt: skip
 MITOSIS = tuple(
-    Picture(f"mitosis-{name}.jpg", "AMi-Br", member, domain, f"A dividing cell under the microscope: {alt}.", _MITOSIS)
+    Picture(f"mitosis-{name}.webp", "AMi-Br", member, domain, f"A dividing cell under the microscope: {alt}.", _MITOSIS)
     for name, member, domain, alt in (
         (
             "hamamatsu-xr", "AMi-Br/Atypical/MIDOG21_466.png", "MIDOG21-HamamatsuXR",
@@ -104,7 +104,7 @@ MITOSIS = tuple(
 
 
 def cut(picture: Picture, folder: Path) -> bytes:
-    """The picture as JPEG; FileNotFoundError where ``folder`` has no archive with it, ValueError above 60 kB."""
+    """The picture as WebP; FileNotFoundError where ``folder`` has no archive with it, ValueError above 60 kB."""
     end = picture.member.replace("*.png", "")
     for archive in sorted(folder.glob(f"{picture.archive}*")):
         if not archive.name.endswith((".zip", ".tar.gz")):
@@ -113,7 +113,7 @@ def cut(picture: Picture, folder: Path) -> bytes:
             image = Image.open(io.BytesIO(content))
             grey = picture in ULTRASOUND
             stream = io.BytesIO()
-            image.convert("L" if grey else "RGB").save(stream, "JPEG", quality=72 if grey else 92, subsampling=0)
+            image.convert("L" if grey else "RGB").save(stream, "WEBP", quality=72 if grey else 92, method=6)
             if stream.tell() > LARGEST:
                 raise ValueError(f"{picture.name} from {name} has {stream.tell():,} bytes: choose a smaller picture")
             return stream.getvalue()
