@@ -101,9 +101,9 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     for (kind, positives), part in table.groupby(["kind", "positives"], sort=False):
         row = {"hospitals": kind, "patients with the disease": positives}
         for name, worst in (("coverage", min), ("false alarms", max)):
-            for method in ("ours", "DeLong", "bootstrap"):
-                values = part[f"{name} {method}"].dropna()
-                row[f"{name}, {method}"] = f"{100 * worst(values):.0f} %" if len(values) else ""
+            values = [part[f"{name} {method}"].dropna() for method in ("ours", "DeLong", "bootstrap")]
+            ends = [f"{100 * worst(found):.0f}" if len(found) else "none" for found in values]
+            row[f"{name}: ours, DeLong, bootstrap"] = " / ".join(ends) + " %"
         most = part[["certain DeLong", "certain bootstrap"]].max(axis=None)
         rows.append(row | {"certain, others": f"{100 * most:.0f} %"})
     return pd.DataFrame(rows)
