@@ -1,7 +1,7 @@
-"""One model of many: the mean of the weights along one training, the mean of the predictions of several.
+"""One model of many: the mean of the weights along one training. Chapter: all remedies.
 
-Neither asks anything of the domains; both are what a remedy should be compared with before it is believed.
-Chapter: all remedies.
+It asks nothing of the domains, and is what a remedy should be compared with before it is believed. The mean of the
+predictions of several trainings is made from the stored predictions (`benchmark.packing`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from medgen_utils.domains import Batch, joined
-from medgen_utils.training import ERM, log_mean_probability
+from medgen_utils.training import ERM
 
 
 class WeightAveraged(ERM):
@@ -68,21 +68,3 @@ def mean_of_weights(mean: Sequence[Tensor], weights: Sequence[Tensor], n: int) -
     if n == 1:
         return [tensor.detach().clone() for tensor in weights]
     return [torch.lerp(old, new.detach(), 1 / n) for old, new in zip(mean, weights, strict=True)]
-
-
-class Ensemble(nn.Module):
-    """Several trained models, for example of different seeds, that predict the mean of their probabilities.
-
-    ``members``: modules with ``predict``. Costs as many times the compute as it has members, in training and in use.
-    ValueError without members. Source: Lakshminarayanan et al. 2017. Chapter: all remedies.
-    """
-
-    def __init__(self, members: Sequence[nn.Module]):
-        super().__init__()
-        if not len(members):
-            raise ValueError("members is empty: an ensemble needs at least one trained model")
-        self.members = nn.ModuleList(members)
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Images (n, C, H, W) -> logarithms of the members' mean probabilities (n, k)."""
-        return log_mean_probability(torch.stack([member.predict(x) for member in self.members]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -26,13 +25,6 @@ from medgen_utils.machine import device_of, in_batches, progress_bar, training_d
 from medgen_utils.machine import map_runs as map_runs  # taught here
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch (CPU and CUDA). Functions of this package do not need it: they take a seed."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - for readers' own code that uses the global generator
-    torch.manual_seed(seed)
 
 
 class ERM(nn.Module):

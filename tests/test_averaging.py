@@ -1,15 +1,13 @@
 """Mean weights are the arithmetic mean of the checkpoints; an ensemble predicts the mean of probabilities."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from medgen_utils.averaging import Ensemble, WeightAveraged
+from medgen_utils.averaging import WeightAveraged
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.domains import Batch
-from medgen_utils.machine import in_batches
-from medgen_utils.training import ERM, build, fit, predict_probabilities
+from medgen_utils.training import ERM, build, fit
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +81,3 @@ def test_a_network_without_batch_normalization_is_averaged_too(dataset):
 def test_an_impossible_start_is_refused(start):
     with pytest.raises(ValueError, match=f"start={start}"):
         WeightAveraged(nn.Flatten(), nn.Linear(4, 2), start=start)
-
-
-def test_an_ensemble_predicts_the_mean_of_probabilities(dataset):
-    members = [train(ERM, dataset, steps=2, seed=seed)[0] for seed in range(3)]
-    ensemble = Ensemble(members)
-    expected = np.mean([predict_probabilities(member, dataset.x) for member in members], axis=0)
-    np.testing.assert_allclose(predict_probabilities(ensemble, dataset.x), expected, atol=1e-6)
-    logits = in_batches(ensemble, ensemble.predict, dataset.x)
-    np.testing.assert_allclose(logits.exp(), expected, atol=1e-6)  # the logarithm of the mean itself
-    alone = predict_probabilities(Ensemble(members[:1]), dataset.x)
-    np.testing.assert_allclose(alone, predict_probabilities(members[0], dataset.x), atol=1e-6)
-
-
-def test_an_ensemble_of_nobody_is_refused():
-    with pytest.raises(ValueError, match="members"):
-        Ensemble([])
