@@ -63,3 +63,10 @@ def test_stamped_chapter_has_links_and_set_up(book):
     assert "".join(cells[0]["source"]).endswith("\n\nText.")
     assert 'setup("a_chapter", data=("mitosis",))' in "".join(cells[1]["source"])
     assert cells[1]["metadata"]["tags"] == ["hide-input"]
+
+
+def test_a_chapter_may_name_packages_that_its_set_up_installs_on_colab():
+    address = Address("someone/their-book", "7.8.9")
+    plain, more = (stamp.setup_source("a", [], address, packages) for packages in ([], ["weights==0.1.0"]))
+    line = "    %pip install -q --no-deps weights==0.1.0\n"
+    assert line in more and more.replace(line, "") == plain

@@ -42,7 +42,7 @@ import importlib.util
 if importlib.util.find_spec("medgen_utils") is None:
     %pip install -q --no-deps https://github.com/{slug}/archive/refs/tags/v{version}.zip
     %pip install -q --no-deps medmnist
-
+{packages}
 from medgen_utils.setup import setup
 
 {call}"""
@@ -69,14 +69,15 @@ def stamp_text(text: str, old: Address, new: Address) -> str:
     )
 
 
-def setup_source(chapter: str, data: list[str], address: Address) -> str:
-    """The set-up cell of a chapter that needs the named data sets."""
+def setup_source(chapter: str, data: list[str], address: Address, packages: list[str] = ()) -> str:
+    """The set-up cell of a chapter that needs the named data sets, and packages (as pip names them) beyond ours."""
     names = ", ".join(f'"{name}"' for name in data) + ("," if len(data) == 1 else "")
     arguments = f'"{chapter}"' + (f", data=({names})" if data else "")
     call = f"ctx = setup({arguments})"
     if len(call) > LINE_LENGTH:
         call = f"ctx = setup(\n    {arguments}\n)"
-    return SETUP.format(**address._asdict(), call=call)
+    more = "".join(f"    %pip install -q --no-deps {package}\n" for package in packages)
+    return SETUP.format(**address._asdict(), packages=more, call=call)
 
 
 def links_line(chapter: str, address: Address) -> str:
@@ -96,8 +97,9 @@ def stamp_notebook(notebook: dict, chapter: str, address: Address) -> None:
         rest.pop(0)
     source = "\n".join([title, "", links_line(chapter, address), *(["", *rest] if rest else [])])
     first["source"] = source.splitlines(keepends=True)
-    data = notebook["metadata"].get("medgen", {}).get("data", [])
-    setup["source"] = setup_source(chapter, data, address).splitlines(keepends=True)
+    needs = notebook["metadata"].get("medgen", {})
+    code = setup_source(chapter, needs.get("data", []), address, needs.get("packages", []))
+    setup["source"] = code.splitlines(keepends=True)
     setup["metadata"]["tags"] = sorted({*setup["metadata"].get("tags", []), "hide-input"})
 
 
