@@ -16,6 +16,7 @@ from medgen_utils.exercises import (
     generalization_gap,
     meta_learning,
     outlook,
+    pretraining,
     scoreboard,
     self_supervision,
 )
@@ -23,7 +24,7 @@ from medgen_utils.exercises.feedback import Asked, Exercise, Feedback, NotYet, i
 
 CHAPTERS: tuple[ModuleType, ...] = (
     generalization_gap, domain_shift, concept_shift, data_augmentation, feature_alignment, meta_learning,
-    self_supervision, evaluation_protocols, scoreboard, outlook,
+    self_supervision, pretraining, evaluation_protocols, scoreboard, outlook,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {
     found.name: found for chapter in CHAPTERS for found in vars(chapter).values() if isinstance(found, Exercise)

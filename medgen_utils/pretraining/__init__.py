@@ -10,12 +10,23 @@ from medgen_utils.pretraining.embeddings import (
     robustness_index,
 )
 from medgen_utils.pretraining.features import dataset_features
-from medgen_utils.pretraining.knowledge import hospital_probes, indices_with_controls, lite0_features, of_dataset
+from medgen_utils.pretraining.knowledge import (
+    NUMBERS,
+    PHOTOGRAPHS,
+    RANDOM,
+    hospital_probes,
+    indices_with_controls,
+    lite0_features,
+    of_dataset,
+)
 from medgen_utils.pretraining.learners import FineTuning, LinearProbe, ProbeThenFineTune
 from medgen_utils.pretraining.transfer import labels_at_the_target, probe_by_domain
+from medgen_utils.probes import linear_probe
 
 __all__ = [
-    "FineTuning", "LinearProbe", "ProbeThenFineTune", "class_probe", "confounded_training", "dataset_features",
+    "NUMBERS", "PHOTOGRAPHS", "RANDOM", "FineTuning", "LinearProbe", "ProbeThenFineTune", "class_probe",
+    "confounded_training", "dataset_features",
     "embeddings", "hospital_probe", "hospital_probes", "indices_with_controls", "labels_at_the_target",
-    "lite0_features", "of_dataset", "permuted_labels", "probe_by_domain", "random_embeddings", "robustness_index",
+    "linear_probe", "lite0_features", "of_dataset", "permuted_labels", "probe_by_domain", "random_embeddings",
+    "robustness_index",
 ]  # fmt: skip
