@@ -68,9 +68,9 @@ class Problem:
     """A column of the scoreboard: a data set, who is left out, and the base augmentation.
 
     ``load(seed)`` gives the data set (a constructed one may depend on the seed). Each of ``targets`` is left out once;
-    ``inner`` names, for each, the source that is left out with it for held-out-domain validation. ``steps``: the budget
-    at which ERM has stopped improving (`runs.find_budget`). ``validation_share`` of each source is set aside to select
-    on (a tenth in protocol 0: at the smallest hospital two dozen images). ``seeds``: each with a search of its own.
+    ``inner`` names, for each, the source that is left out with it for held-out-domain validation. ``steps``: the
+    budget, for which `runs.find_budget` looks. ``validation_share`` of each source is set aside to select on (a tenth
+    in protocol 0: at the smallest hospital two dozen images). ``seeds``: each with a search of its own.
     ``real``: images of patients, so the primary family gets `TRIALS` settings instead of `FEW_TRIALS`.
     """
 
@@ -178,21 +178,31 @@ def _clinic(name: str, hospitals: tuple[Hospital, ...], balanced: bool = True) -
 
 
 @lru_cache(maxsize=2)
-def published(name: str, size: int | None = None, view: str | None = None) -> DomainDataset:
-    """A data set whose images do not depend on a seed, so it is read once a process."""
-    return load(name, **{key: value for key, value in {"size": size, "view": view}.items() if value is not None})
+def published(name: str, targets: tuple[str, ...], size: int | None = None, view: str | None = None) -> DomainDataset:
+    """A data set whose images do not depend on a seed, so it is read once a process.
+
+    ValueError where one of the targets is not in it: every run would then have other training domains than the rows of
+    the store. Ciudad Real comes only with a word that the use is not commercial, and that word is not the sweep's.
+    """
+    dataset = load(name, **{key: value for key, value in {"size": size, "view": view}.items() if value is not None})
+    if lacking := [target for target in targets if target not in dataset.domain_names]:
+        raise ValueError(
+            f"{name} came without {', '.join(lacking)}, which the protocol trains on and tests: "
+            "for a use that is not commercial (Ciudad Real is CC BY-NC 4.0) set MEDGEN_NONCOMMERCIAL=accept"
+        )
+    return dataset
 
 
 def _breast_hospitals(seed: int) -> DomainDataset:
-    return published("breast-hospitals", 28, "lesion")
+    return published("breast-hospitals", HOSPITALS, 28, "lesion")
 
 
 def _breast_ultrasound(seed: int) -> DomainDataset:
-    return published("breast-ultrasound")
+    return published("breast-ultrasound", BREAST)
 
 
 def _mitosis(seed: int) -> DomainDataset:
-    return published("mitosis")
+    return published("mitosis", MITOSIS)
 
 
 # inner domains in pairs, so that one run without both serves each of the two as target

@@ -26,7 +26,7 @@ from medgen_utils.training import ERM, Augmentation, build, fit, flips
 
 KEY = ["problem", "method", "left_out", "trial", "seed"]
 SCORES = ["auroc", "balanced_accuracy", "brier", "calibration_error"]
-EVALUATIONS = 8  # of the validation images during a run, evenly spaced: the learning curve
+EVALUATIONS = 8  # of the validation images during a run, as evenly spaced as steps allow: the learning curve
 
 
 def run(
@@ -87,7 +87,7 @@ def run(
         start = build(pretrain, images, hyperparameters=own, **options)
         seconds += fit(start, images, balanced=False, **settings).seconds
         model.featurizer.load_state_dict(start.featurizer.state_dict())
-    every = max(1, steps // evaluations) if evaluations else 0
+    every = -(-steps // evaluations) if evaluations else 0  # rounded up: no more than so many, the last at the end
     result = fit(model, train, balanced=balanced, validation=validation, evaluate_every=every, **settings)
     label = {"name": name or algorithm.__name__, "seed": seed, "protocol": f"leave out {' and '.join(targets)}"}
     parts = {"validation": validation, "test": test}

@@ -84,7 +84,7 @@ class Result:
         return runs.groupby(["method", "unit"], sort=False)["value"].mean().reset_index()
 
     def differences(self) -> pd.DataFrame:
-        """Each other method minus the baseline: method, value, low, high, interval (what it covers), units, above.
+        """Each other method minus the baseline: method, value, low, high, interval (what it covers), units, better.
 
         More than `FEW` units: Student's t over them. Fewer, with images at hand: over patients and seeds. Else NaN.
         """
@@ -199,10 +199,18 @@ class Result:
         targets = list(dict.fromkeys(runs["domain"]))
         where = f"at {targets[0]}" if len(targets) == 1 else f"over {len(targets)} {self._units(len(targets))}"
         if shared := self._shared():
-            where += f" ({len(shared)} of them scanners of one hospital)"
+            hospitals = len({self.sites[domain] for domain in shared})
+            where += (
+                f" ({len(shared)} of them scanners of {'one hospital' if hospitals == 1 else f'{hospitals} hospitals'})"
+            )
         if len(self.methods) == 1:
-            scores = self.scores()["value"]
-            return Markdown(f"{self.methods[0]} reaches {_points(scores.to_numpy(), sign=False)} {name} {where}.")
+            scores = self.scores()
+            values = scores.loc[scores["method"] == self.methods[0], "value"].to_numpy()
+            if len(values) <= FEW:
+                return Markdown(f"{self.methods[0]} reaches {_points(values, sign=False)} {name} {where}.")
+            mean, low, high = t_interval(values)
+            covers = f"{low:.3f} to {high:.3f}, over {len(values)} {self._units(len(values))}"
+            return Markdown(f"{self.methods[0]} reaches {mean:.3f} {name} {where} ({covers}).")
         table = self.scores().pivot(index="unit", columns="method", values="value")
         sentences = []
         for row in self.differences().itertuples():

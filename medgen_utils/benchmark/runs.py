@@ -1,7 +1,7 @@
 """Many runs side by side: the sweep, which can be killed at any time, and how long to train. Chapter: scoreboard.
 
 `sweep` runs contenders x problems x left-out domains x seeds x trials of hyper-parameters, writing each run to a plain
-CSV as it ends; started again, it goes on where it was. `evidence.pack` moves finished runs into the store.
+CSV as it ends; started again, it goes on where it was. `packing.pack` moves finished runs into the store.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def _in_domain(results: pd.DataFrame, final: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(differences: np.ndarray, level: float = 0.95) -> list[float]:
-    """Mean of differences (D,), its t interval, t test, sign-flip p value with the smallest possible, share above 0."""
+    """Mean of differences (D,), its t interval, t test, sign-flip p value with its smallest, number above 0."""
     test = sign_flip_test(differences, level)
     error = differences.std(ddof=1) / np.sqrt(len(differences))
     p_value = 2 * stdtr(len(differences) - 1, -abs(test.value) / error) if error > 0 else np.nan

@@ -58,8 +58,8 @@ def prior_correction(prob: np.ndarray, source: Sequence[float], target: Sequence
     prob (n, k), rows summing to 1; source and target (k,): the class shares the probabilities were made for (those of
     the training batches: equal shares if they were balanced) and those of the new place. -> (n, k), rows sum to 1.
     Exact where only the prior differs. A row that is sure of a class the target lacks has nothing left there: the other
-    classes are taken as equally likely before. ValueError where a share is not positive, or shapes differ, or a
-    probability is NaN.
+    classes are taken as equally likely before. ValueError where a source share is not positive, a target share negative
+    or all of them 0, where shapes differ, and where a probability is NaN.
     Source: Saerens, Latinne & Decaestecker 2002. Chapter: domain_shift.
     """
     prob, source, target = (np.asarray(values, float) for values in (prob, source, target))

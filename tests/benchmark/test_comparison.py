@@ -44,3 +44,8 @@ def test_a_backbone_of_ones_own_takes_the_place_of_the_small_network(dataset):
     same, other = (compare(["ERM"], dataset, backbone=partial(SmallCNN, 1, width), **options) for width in (4, 6))
     assert (same.frame["prob_1"] == plain.frame["prob_1"]).all()
     assert (other.frame["prob_1"] != plain.frame["prob_1"]).any()
+
+
+def test_the_line_under_a_result_names_all_its_numbers_of_steps(dataset):
+    options = OPTIONS | {"steps": 4, "seeds": (0,), "target": clinic.NEW_HOSPITAL}
+    assert compare(["ERM", "ERM, equal seconds"], dataset, **options).about.steps == (4, 10)

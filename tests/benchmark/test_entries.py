@@ -1,12 +1,16 @@
 """Who takes part: settings drawn alike for all, problems whose domains exist, images read once."""
 
+import re
+from copy import copy
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from medgen_utils import clinic
-from medgen_utils.benchmark import Task, entries, run_task
+from medgen_utils.benchmark import Task, entries, evidence, protocol, run_task, runs
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, SHARED_SPACE, Contender
 from medgen_utils.training import build
 from tests.benchmark.small import SMALL, colour_clinic, small_clinic
@@ -90,10 +94,39 @@ def test_the_primary_family_gets_more_trials_on_images_of_patients_only():
 
 def test_published_images_are_read_once_whatever_the_seed(monkeypatch):
     calls = []
-    monkeypatch.setattr(entries, "load", lambda name, **options: calls.append((name, options)) or object())
+    names = SimpleNamespace(domain_names=[name for problem in PROBLEMS for name in problem.targets])
+    monkeypatch.setattr(entries, "load", lambda name, **options: calls.append((name, options)) or copy(names))
     for problem in (problem for problem in PROBLEMS if problem.real):
         entries.published.cache_clear()
         calls.clear()
         assert problem.load(0) is problem.load(1) is problem.load(7)
         assert len(calls) == 1
     entries.published.cache_clear()
+
+
+@pytest.mark.parametrize("problem", [problem for problem in PROBLEMS if problem.real], ids=lambda problem: problem.name)
+def test_a_data_set_that_comes_without_a_target_is_refused_again_and_again(problem, monkeypatch):
+    entries.published.cache_clear()
+    fewer = SimpleNamespace(domain_names=problem.targets[1:])
+    monkeypatch.setattr(entries, "load", lambda name, **options: fewer)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=rf"without {problem.targets[0]},.*MEDGEN_NONCOMMERCIAL=accept"):
+            run_task(Task(problem, CONTENDERS[0], problem.targets[1:2], 0, 0))
+    entries.published.cache_clear()
+
+
+def test_the_protocol_that_is_written_down_is_the_one_that_runs():
+    text = " ".join((Path(__file__).parents[2] / evidence.STORE / "README.md").read_text().split())
+    family = re.search(r"\*\*The primary family.*?\*\*.*?: (.*?), and the ensemble of ERM's seeds", text)[1]
+    primary = [c for c in CONTENDERS if c.primary and c.family != "reference"]
+    assert family.split(", ") == [contender.name for contender in primary]
+    budgets = ", ".join(f"{steps:,}" for steps in runs.BUDGETS)
+    assert f"smallest of {budgets} steps" in text
+    assert f"no more than {runs.RISE:.3f} over the last quarter".replace("0.", ".") in text
+    assert f"raise it by no more than {runs.GAIN:.3f}".replace("0.", ".") in text
+    assert f"ERM, equal seconds: {entries.EQUAL_SECONDS:g} times the steps" in text
+    assert (entries.TRIALS, entries.FEW_TRIALS) == (8, 4) and "Eight trials" in text and "four otherwise" in text
+    assert {problem.validation_share for problem in PROBLEMS} == {0.2} and "a fifth of each source's patients" in text
+    assert {problem.seeds for problem in PROBLEMS if problem.real} == {3} and "Three seeds a target" in text
+    assert {problem.seeds for problem in PROBLEMS if not problem.real} == {20} and "20 clinics" in text
+    assert protocol.EVALUATIONS == 8 and "at eight evenly spaced steps" in text

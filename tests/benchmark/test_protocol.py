@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from medgen_utils import clinic, self_supervision
-from medgen_utils.benchmark import Task, run, run_task
+from medgen_utils import clinic, self_supervision, training
+from medgen_utils.benchmark import Task, protocol, run, run_task
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.training import ERM, build, fit, flips
 from tests.benchmark.small import FEW, HOSPITALS, SMALL, small_clinic
@@ -114,3 +115,21 @@ def test_a_run_on_cuda_is_close_to_the_one_on_the_cpu():
     task = Task(SMALL, FEW[0], (clinic.NEW_HOSPITAL,), 0, 0)
     on_cpu, on_cuda = run_task(task, "cpu"), run_task(task, "cuda")
     assert np.allclose(on_cpu["auroc"], on_cuda["auroc"], atol=0.05)
+
+
+@pytest.mark.parametrize("steps", [8, 16, 20, 100, 500])
+def test_a_curve_has_no_more_points_than_asked_for_and_ends_at_the_end(dataset, monkeypatch, steps):
+    asked = []
+
+    def no_training(model, train, *, steps, evaluate_every, **options):
+        asked.append([step for step in range(1, steps + 1) if step % evaluate_every == 0 or step == steps])
+        rows = [{"step": step, "split": "validation", "metric": "auroc", "value": 0.5} for step in asked[-1]]
+        return training.Fit(pd.DataFrame(rows), {}, 0.0)
+
+    monkeypatch.setattr(protocol, "fit", no_training)
+    target, points = clinic.NEW_HOSPITAL, protocol.EVALUATIONS
+    frame = run(ERM, dataset, target, seed=0, steps=steps, width=4, evaluations=points)
+    points = asked[0]
+    assert len(frame.attrs["curve"]) == len(points) <= protocol.EVALUATIONS and points[-1] == steps
+    assert steps < 50 or len(points) == protocol.EVALUATIONS
+    assert max(np.diff([0, *points])) - min(np.diff([0, *points])) < steps / 20 + protocol.EVALUATIONS

@@ -98,6 +98,8 @@ def test_scanners_of_one_hospital_are_no_hospitals():
     frame, sites = stored([0.01] * 4).frame, {"D0": "Utrecht", "D1": "Utrecht", "D2": "Rio", "D3": "Cairo"}
     words = Result(frame, ("ERM", "remedy"), ABOUT, sites=sites).say().data
     assert "2 of them scanners of one hospital" in words
+    pairs = Result(frame, ("ERM", "remedy"), ABOUT, sites=sites | {"D3": "Rio"}).say().data
+    assert "4 of them scanners of 2 hospitals" in pairs
     with pytest.raises(ValueError, match=r"D0.*D1.*one hospital"):
         Result(frame, ("ERM", "remedy"), ABOUT, unit="hospital", sites=sites)
 
@@ -140,3 +142,9 @@ def test_the_in_domain_score_stands_beside_the_targets():
     result = stored([0.01, 0.02])
     inside = result.frame.assign(auroc=0.9, domain="all sources")
     assert (Result(result.frame, result.methods, ABOUT, inside=inside).table()["in domain"] == 0.9).all()
+
+
+def test_one_method_alone_says_its_points_or_where_they_are_many_their_mean():
+    few, many = (Result(stored([0.0] * n).frame, ("ERM",), ABOUT).say().data for n in (FEW, FEW + 1))
+    assert few.count("0.700") == FEW
+    assert many == "ERM reaches 0.700 AUROC over 7 domains (0.700 to 0.700, over 7 domains)."
