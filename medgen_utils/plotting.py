@@ -93,6 +93,21 @@ def show_images(
     return figure
 
 
+def name_rows(
+    axis: Axes, names: Sequence[str], label: str, reference: float | None, reference_label: str = "chance"
+) -> None:
+    """Make an axis a line for each name, the first on top, and mark the reference value by a dotted line."""
+    axis.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
+    axis.set_ylim(len(names) - 0.45, -0.55)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
+    axis.set_axisbelow(True)
+    if reference is not None:
+        axis.axvline(reference, color=QUIET, linestyle=":", linewidth=1.4)
+        axis.annotate(reference_label, (reference, 1), (3, 2), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", fontsize=8.5, color=QUIET)  # fmt: skip
+
+
 def interval_plot(
     frame: pd.DataFrame,
     rows: str,
@@ -119,15 +134,7 @@ def interval_plot(
         error = [part["value"] - part["low"], part["high"] - part["value"]]
         style = {"color": PALETTE[i % len(PALETTE)], "fmt": MARKERS[i % len(MARKERS)], "markersize": 6}
         axis.errorbar(part["value"], at, xerr=np.clip(error, 0, None), elinewidth=1.6, label=name, **style)
-    axis.set(yticks=range(len(row_names)), yticklabels=row_names, xlabel=label)
-    axis.set_ylim(len(row_names) - 0.45, -0.55)
-    axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
-    axis.set_axisbelow(True)
-    if reference is not None:
-        axis.axvline(reference, color=QUIET, linestyle=":", linewidth=1.4)
-        axis.annotate(reference_label, (reference, 1), (3, 2), xycoords=("data", "axes fraction"),
-                      textcoords="offset points", fontsize=8.5, color=QUIET)  # fmt: skip
+    name_rows(axis, row_names, label, reference, reference_label)
     if colours:
         columns = min(3, len(colour_names))
         axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.05), ncols=columns, fontsize=9.5, handletextpad=0.3)
@@ -220,15 +227,7 @@ def dot_plot(
         at = np.array([row_names.index(row) for row in part[rows]]) + spread[i]
         style = {"color": PALETTE[i % len(PALETTE)], "markersize": 7, "alpha": 0.85}
         axis.plot(part["value"], at, MARKERS[i % len(MARKERS)], label=name, **style)
-    axis.set(yticks=range(len(row_names)), yticklabels=row_names, xlabel=label)
-    axis.set_ylim(len(row_names) - 0.45, -0.55)
-    axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
-    axis.set_axisbelow(True)
-    if reference is not None:
-        axis.axvline(reference, color=QUIET, linestyle=":", linewidth=1.4)
-        axis.annotate(reference_label, (reference, 1), (3, 2), xycoords=("data", "axes fraction"),
-                      textcoords="offset points", fontsize=8.5, color=QUIET)  # fmt: skip
+    name_rows(axis, row_names, label, reference, reference_label)
     if colours:
         axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=2, fontsize=9.5, handletextpad=0.3)
     return axis

@@ -1,9 +1,16 @@
 """The parts of the sweep: the primary family on the hospitals first, and a word that is no part is refused."""
 
+import hashlib
+import json
+import shutil
+
+import pandas as pd
 import pytest
 
+from medgen_utils.benchmark import evidence
 from medgen_utils.benchmark.entries import PROBLEMS
-from tools.sweep import GROUPS, parts
+from tools import sweep
+from tools.sweep import FAST, GROUPS, named, parts
 
 
 def test_the_primary_family_on_the_hospitals_comes_first_and_every_part_comes_once():
@@ -21,3 +28,21 @@ def test_a_part_is_a_group_a_problem_or_both():
 def test_a_word_that_is_no_part_is_named():
     with pytest.raises(ValueError, match="everything"):
         parts("everything")
+
+
+def test_contenders_are_named_and_a_name_that_is_none_is_refused():
+    assert tuple(contender.name for contender in named(FAST[::-1])) == FAST
+    with pytest.raises(ValueError, match="label smothing"):
+        named(["ERM", "label smothing"])
+
+
+def test_the_manifest_is_in_step_after_the_search_for_budgets(tmp_path, monkeypatch):
+    shutil.copytree(sweep.STORE, tmp_path / "store")
+    monkeypatch.setattr(sweep, "STORE", tmp_path / "store")
+    monkeypatch.setattr(sweep, "find_budget", lambda *arguments, **options: pd.DataFrame({"steps": [500]}))
+    table = sweep.budgets(None, None)
+    content = (tmp_path / "store" / "budgets.csv").read_bytes()
+    listed = json.loads((tmp_path / "store" / evidence.MANIFEST).read_text())
+    assert len(table) == len(PROBLEMS)
+    assert listed["files"]["budgets.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert listed["protocols"] == evidence.manifest()["protocols"]

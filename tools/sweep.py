@@ -11,6 +11,7 @@ For a Dask cluster: ``python -m tools.sweep --dask scheduler-address``.
 
 import argparse
 import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ import pandas as pd
 
 from medgen_utils import setup
 from medgen_utils.benchmark import evidence, find_budget, packing, sweep
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Problem
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
 from tools import ROOT
 
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")
@@ -38,6 +39,13 @@ def parts(wanted: str) -> list[tuple[str, Problem]]:
         if not found:
             raise ValueError(f"SWEEP={wanted!r}: use one of {GROUPS}, or one of {[p.name for p in PROBLEMS]}")
     return found
+
+
+def named(names: Sequence[str]) -> list[Contender]:
+    """The contenders of these names, in the order of the scoreboard. ValueError for a name that is not on it."""
+    if unknown := set(names) - {contender.name for contender in CONTENDERS}:
+        raise ValueError(f"--only {sorted(unknown)}: use names of {[contender.name for contender in CONTENDERS]}")
+    return [contender for contender in CONTENDERS if contender.name in names]
 
 
 def run_part(group: str, problem: Problem, jobs: int | None, device: str | None) -> None:
@@ -66,6 +74,7 @@ def budgets(jobs: int | None, device: str | None) -> pd.DataFrame:
         print(table.to_string(index=False), flush=True)
         tables.append(table)
         pd.concat(tables).to_csv(STORE / "budgets.csv", index=False, lineterminator="\n")
+        packing.write_manifest(STORE)
     return pd.concat(tables)
 
 
@@ -84,7 +93,7 @@ def main() -> None:
     with where:
         if setup.mode() == "fast":
             path = ROOT / "_build/scoreboard_fast.csv"
-            contenders = [contender for contender in CONTENDERS if contender.name in (options.only or FAST)]
+            contenders = named(options.only or FAST)
             problems = [replace(problem, steps=40, seeds=1) for problem in PROBLEMS]
             results = sweep(contenders, problems, path, trials=2, n_jobs=options.jobs)
             print(f"{path.relative_to(ROOT)}: {results.groupby(['problem', 'method']).ngroups} rows of the scoreboard")

@@ -26,6 +26,7 @@ from medgen_utils.benchmark.protocol import KEY, SCORES, Task
 from medgen_utils.benchmark.runs import read_results
 from medgen_utils.benchmark.standings import ALL_SEEDS, BASELINE, chosen
 from medgen_utils.evaluation import METRICS
+from medgen_utils.evaluation.predictions import patients_of
 
 ENSEMBLE = "ensemble of seeds"
 
@@ -34,7 +35,8 @@ def pack(results: str | Path, folder: str | Path, predictions: Path | None = Non
     """Add the finished runs of a CSV (as `runs.sweep` writes it) to the store in ``folder``, and write its manifest.
 
     A run that the store has already is replaced by the new one. The bytes depend on the rows alone. ``predictions``:
-    the folder with the log odds of each run; those of the trials that training-domain validation picks are stored.
+    the folder with the log odds of each run; those of the trials that training-domain validation picks are stored,
+    beside what the store has of them already.
     Returns all rows of the store.
     """
     folder = Path(folder)
@@ -56,6 +58,11 @@ def pack(results: str | Path, folder: str | Path, predictions: Path | None = Non
     _replace(path, packed.getvalue())
     _write_manifest(folder, rows)
     return rows
+
+
+def write_manifest(folder: str | Path) -> None:
+    """``manifest.json`` of the store in ``folder`` anew, after one of its files has changed."""
+    _write_manifest(Path(folder), load_rows(Path(folder) / RUNS))
 
 
 def unpack(path: str | Path) -> None:
@@ -95,28 +102,42 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _pack_predictions(problem_name: str, picked: pd.DataFrame, work: Path, folder: Path) -> Path | None:
-    """Bring the log odds of the picked runs, one npz a run in ``work``, into one file with labels and patients."""
+    """Bring the log odds of the picked runs, one npz a run in ``work``, into one file with labels and patients.
+
+    Of a run that was made elsewhere, so that only the store has its log odds, these are kept. None where ``work`` has
+    none of the picked ones: the store stays as it is.
+    """
     problem = next(p for p in PROBLEMS if p.name == problem_name)
-    tasks = [
-        Task(problem, next(c for c in CONTENDERS if c.name == row.method), (row.left_out,), row.trial, row.seed)
-        for row in picked.itertuples()
-    ]
-    tasks = [task for task in tasks if (work / task.file).exists()]
-    if not tasks:
+    path = folder / predictions_file(problem_name, PROTOCOL)
+    stored, here = _log_odds(path), {}
+    for row in picked.itertuples():
+        run = (row.method, row.left_out, int(row.trial), int(row.seed))
+        contender = next(c for c in CONTENDERS if c.name == row.method)
+        file = work / Task(problem, contender, (row.left_out,), row.trial, row.seed).file
+        if file.exists():
+            with np.load(file) as one:
+                here[run] = one["index"], one["log_odds"]
+        elif run in stored:
+            here[run] = stored[run]
+    if all(run in stored and here[run] is stored[run] for run in here):
         return None
     dataset = problem.load(0)
     names = np.array(dataset.domain_names)[dataset.domain.numpy()]
-    numbers = dataset.index.tolist()
-    group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(names, dataset.group, numbers, strict=True)]
-    arrays = {"y": dataset.y.numpy().astype(np.int8), "domain": names, "group": np.array(group)}
-    for number, task in enumerate(tasks):
-        with np.load(work / task.file) as one:
-            arrays[f"index_{number}"], arrays[f"log_odds_{number}"] = one["index"], one["log_odds"]
-    runs = [[task.contender.name, task.left_out[0], int(task.trial), int(task.seed)] for task in tasks]
-    path = folder / predictions_file(problem_name, PROTOCOL)
+    arrays = {"y": dataset.y.numpy().astype(np.int8), "domain": names, "group": np.array(patients_of(dataset))}
+    for number, (index, log_odds) in enumerate(here.values()):
+        arrays[f"index_{number}"], arrays[f"log_odds_{number}"] = index, log_odds
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, runs=np.array(json.dumps(runs)), **arrays)
+    np.savez_compressed(path, runs=np.array(json.dumps(list(here))), **arrays)
     return path
+
+
+def _log_odds(path: Path) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
+    """Index and log odds of each run (method, left out, trial, seed) of a file of predictions; empty without one."""
+    if not path.exists():
+        return {}
+    with np.load(path) as file:
+        runs = json.loads(str(file["runs"]))
+        return {tuple(run): (file[f"index_{i}"], file[f"log_odds_{i}"]) for i, run in enumerate(runs)}
 
 
 def _ensemble(rows: pd.DataFrame, path: Path) -> pd.DataFrame:

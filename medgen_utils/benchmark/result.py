@@ -173,15 +173,7 @@ class Result:
             axis.plot([mine.mean()] * 2, [i - 0.24, i + 0.24], color=plotting.INK, linewidth=2.2)
             if ends := t_interval(mine.to_numpy())[1:] if many else patients.get(method):
                 axis.plot(ends, [i, i], color=plotting.INK, linewidth=1.8, zorder=1)
-        axis.set(yticks=range(len(self.methods)), yticklabels=self.methods, xlabel=NAMES.get(self.metric, self.metric))
-        axis.set_ylim(len(self.methods) - 0.45, -0.55)
-        axis.tick_params(axis="y", length=0)
-        axis.grid(axis="x", color="#E3E5E8", linewidth=0.8)
-        axis.set_axisbelow(True)
-        if (chance := CHANCE.get(self.metric)) is not None:
-            axis.axvline(chance, color=plotting.QUIET, linestyle=":", linewidth=1.4)
-            axis.annotate("chance", (chance, 1), (3, 2), xycoords=("data", "axes fraction"),
-                          textcoords="offset points", fontsize=9, color=plotting.QUIET)  # fmt: skip
+        plotting.name_rows(axis, self.methods, NAMES.get(self.metric, self.metric), CHANCE.get(self.metric))
         if not many:
             columns = 3 if max(map(len, units)) < 14 else 2
             axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=columns, fontsize=9.5, handletextpad=0.2)

@@ -43,9 +43,7 @@ def frame_of(
     prob: np.ndarray, dataset: DomainDataset, *, name: str, seed: int, protocol: str, split: str = "test"
 ) -> pd.DataFrame:
     """`predictions_frame` of class probabilities (N, k) that are computed already, in the order of the data set."""
-    index = dataset.index.numpy()
     domain = np.array(dataset.domain_names, dtype=object)[dataset.domain.numpy()]
-    group = [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(domain, dataset.group, index, strict=True)]
     columns = {
         "run": f"{protocol}/{name}/{seed}",
         "algorithm": name,
@@ -53,8 +51,16 @@ def frame_of(
         "protocol": protocol,
         "split": split,
     }
-    columns |= {"domain": domain, "group": group, "index": index, "y": dataset.y.numpy(), "pred": prob.argmax(1)}
+    columns |= {"domain": domain, "group": patients_of(dataset), "index": dataset.index.numpy()}
+    columns |= {"y": dataset.y.numpy(), "pred": prob.argmax(1)}
     return pd.DataFrame(columns | {f"prob_{k}": prob[:, k] for k in range(prob.shape[1])})
+
+
+def patients_of(dataset: DomainDataset) -> list[str]:
+    """The ``group`` of each image in a tidy frame: "domain/patient", or "domain/image index" where that is unknown."""
+    domain, index = (values.tolist() for values in (dataset.domain, dataset.index))
+    names = [dataset.domain_names[number] for number in domain]
+    return [f"{d}/{g}" if g else f"{d}/image {i}" for d, g, i in zip(names, dataset.group, index, strict=True)]
 
 
 def probabilities(frame: pd.DataFrame) -> np.ndarray:

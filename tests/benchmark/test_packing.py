@@ -1,6 +1,7 @@
 """A sweep comes into the store as it was, once, and the bytes depend on the rows alone."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -61,3 +62,15 @@ def test_an_incomplete_set_of_seeds_makes_no_ensemble(work, tmp_path, entries):
     some.to_csv(tmp_path / "some.csv", index=False)
     rows = packing.pack(tmp_path / "some.csv", tmp_path / "store", work / "predictions")
     assert set(rows[rows["method"] == packing.ENSEMBLE]["left_out"]) == set(PROBLEM.targets) - {"hospital A"}
+
+
+def test_predictions_of_runs_that_were_made_elsewhere_stay_in_the_store(work, store, tmp_path):
+    before = evidence.predictions("small", 2)
+    shutil.copytree(work / "predictions", tmp_path / "some", ignore=shutil.ignore_patterns("*jitter*", "*--1.npz"))
+    packing.pack(work / "runs.csv", store, tmp_path / "some")
+    pd.testing.assert_frame_equal(evidence.predictions("small", 2), before)
+    file = store / evidence.predictions_file("small", 2)
+    changed = file.stat().st_mtime_ns
+    (tmp_path / "none").mkdir()
+    rows = packing.pack(work / "runs.csv", store, tmp_path / "none")
+    assert file.stat().st_mtime_ns == changed and packing.ENSEMBLE in set(rows["method"])
