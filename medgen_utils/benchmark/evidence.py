@@ -1,4 +1,4 @@
-"""The evidence store: every number about real data in the book is a row of it, or computed from rows. All chapters.
+"""The evidence store: the runs of the sweep, of which every score of the scoreboard is computed. Chapter: scoreboard.
 
 ``chapters/evidence/`` holds ``runs.csv.gz``, ``predictions/*.npz`` and ``manifest.json``, which names each file with
 its SHA-256; its README says how each part was made. Outside the repository the files come from the book's release.
