@@ -152,7 +152,7 @@ PROVENANCE = {
         "scanner": "Siemens ACUSON S2000",
         "years": "2022-2023",
         "population": "36 patients with a lesion",
-        "grader": "radiologists of the hospital",
+        "grader": "expert radiologists",
     },
     "Poland": _LESIONS
     | {

@@ -60,7 +60,7 @@ PROVENANCE = {
         "scanner": "GE LOGIQ E9, LOGIQ E9 Agile",
         "years": "2018",
         "population": "women of 25 to 75 years, 600 in all",
-        "grader": "radiologists of the hospital",
+        "grader": NOT_STATED,
         "label_definition": "1 malignant, 0 benign or normal",
     },
     "Rio": {

@@ -12,7 +12,11 @@ INFO = DatasetInfo(
     medmnist.SOURCE,
     "CC BY 4.0",
     f"{medmnist.CITATION}; Kather et al. 2019, PLoS Medicine 16:e1002730, doi:10.1371/journal.pmed.1002730",
-    ("No slide or patient ids: a split inside a centre may leak patients.",),
+    (
+        "No slide or patient ids: a split inside a centre may leak patients.",
+        "MedMNIST calls the second part another clinical centre. Its publisher (doi:10.5281/zenodo.1214456) says: "
+        "other patients, from the tissue bank of NCT Heidelberg, which gave a part of the first as well.",
+    ),
 )
 FIRST, SECOND = "centre 1 (NCT-CRC-HE-100K)", "centre 2 (CRC-VAL-HE-7K)"
 CLASS_NAMES = (
@@ -20,14 +24,14 @@ CLASS_NAMES = (
     "cancer-associated stroma", "colorectal adenocarcinoma epithelium",
 )  # fmt: skip
 DOMAINS = provenance(
-    {FIRST: {"hospital": "NCT Heidelberg and UMM Mannheim"}, SECOND: {"hospital": "another centre, not named"}},
+    {FIRST: {"hospital": "NCT Heidelberg and UMM Mannheim"}, SECOND: {"hospital": "NCT Heidelberg, other patients"}},
     country="Germany",
     scanner=NOT_STATED,
     years=NOT_STATED,
     population="patients with colorectal cancer",
     tissue="colon and rectum",
     species="human",
-    grader="pathologists",
+    grader=NOT_STATED,
     label_definition="which tissue the patch shows",
 )
 

@@ -39,13 +39,17 @@ INFO = DatasetInfo(
     "https://github.com/DeepMicroscopy/AMi-Br_Benchmark, https://github.com/DeepMicroscopy/AMi-Br",
     "MIT",
     "Bertram et al. 2025, Histologic dataset of normal and atypical mitotic figures on human breast cancer "
-    "(AMi-Br), Bildverarbeitung fuer die Medizin; Banerjee et al. 2025, Benchmarking deep learning and vision "
-    "foundation models for atypical vs. normal mitosis classification, arXiv:2506.21444",
+    "(AMi-Br), Bildverarbeitung fuer die Medizin; Banerjee et al. 2026, Benchmarking deep learning and vision "
+    "foundation models for atypical vs. normal mitosis classification, MELBA 2026:006, arXiv:2506.21444; the slides: "
+    "Aubreville et al. 2023, Medical Image Analysis 84:102699, doi:10.1016/j.media.2022.102699 (MIDOG21); Bertram "
+    "et al. 2020, doi:10.1007/978-3-030-61166-8_22 (TUPAC16, relabelled); Aubreville et al. 2023, Scientific Data "
+    "10:484, doi:10.1038/s41597-023-02327-4 (MIDOG++)",
     (
         "Of AtNorM-Br's 27 groups of pixel-identical patches one patch a group is kept, and none of the 2 "
         "groups whose labels conflict: 37 patches are dropped.",
         "TCGA-BRCA and MIDOG++ come without slide ids: a split inside them may leak slides.",
-        "MIDOG++ may share slides with MIDOG21 (no patch is identical).",
+        "MIDOG++ extends MIDOG21, and a part of it comes from UMC Utrecht too: the two may share slides (no patch is "
+        "identical).",
         "The three MIDOG21 scanners stand in one hospital; MIDOG++ holds seven tumour types of man and dog: a shift of "
         "tumour and species, not of hospital.",
     ),
@@ -67,17 +71,18 @@ ATNORM_MD_VOTES = Source(
     "https://github.com/DeepMicroscopy/AMi-Br_Benchmark",
     "sha256:363db789f5d1814be676d701d89646631703dc963b7f28b8f2c4db76eb543193",
 )
+# Hospital and scanner of MIDOG's slides: datasets_xvalidation.csv of github.com/DeepMicroscopy/MIDOGpp
 _UTRECHT = {"hospital": "UMC Utrecht", "country": "Netherlands", "years": NOT_STATED, "population": "breast cancer"}
-_BREAST = {"tissue": "breast", "species": "human", "grader": "two pathologists, a third where they differ"}
+_BREAST = {"tissue": "breast", "species": "human", "grader": "two experts, a third where they differ"}
 PROVENANCE = {
-    "MIDOG21-HamamatsuXR": _UTRECHT | _BREAST | {"scanner": "Hamamatsu NanoZoomer XR"},
-    "MIDOG21-HamamatsuS360": _UTRECHT | _BREAST | {"scanner": "Hamamatsu NanoZoomer S360"},
-    "MIDOG21-AperioCS2": _UTRECHT | _BREAST | {"scanner": "Aperio ScanScope CS2"},
+    "MIDOG21-HamamatsuXR": _UTRECHT | _BREAST | {"scanner": "Hamamatsu XR"},
+    "MIDOG21-HamamatsuS360": _UTRECHT | _BREAST | {"scanner": "Hamamatsu S360"},
+    "MIDOG21-AperioCS2": _UTRECHT | _BREAST | {"scanner": "Aperio CS2"},
     "TUPAC16": _BREAST
     | {
         "hospital": "several centres (TUPAC16)",
         "country": NOT_STATED,
-        "scanner": "several",
+        "scanner": NOT_STATED,
         "years": NOT_STATED,
         "population": "breast cancer",
     },
@@ -85,20 +90,20 @@ PROVENANCE = {
     | {
         "grader": NOT_STATED,
         "hospital": "many centres (TCGA)",
-        "country": "several",
-        "scanner": "several",
+        "country": NOT_STATED,
+        "scanner": NOT_STATED,
         "years": NOT_STATED,
         "population": "breast cancer",
     },
     "MIDOG++": {
-        "hospital": "several centres (MIDOG++)",
+        "hospital": "several laboratories (MIDOG++)",
         "country": "several",
         "scanner": "several",
         "years": NOT_STATED,
         "population": "seven tumour types",
         "tissue": "seven tumour types",
         "species": "human and dog",
-        "grader": "five pathologists, majority",
+        "grader": "five experts, majority",
     },
 }
 DOMAINS = provenance(PROVENANCE, label_definition="1 atypical mitotic figure, 0 normal mitotic figure")

@@ -24,12 +24,12 @@ DOMAINS = provenance(
     {view: {} for view in VIEWS.values()},
     hospital="several centres (LiTS)",  # the same for the three views: they are no hospitals
     country="several",
-    scanner="several CT scanners",
+    scanner=NOT_STATED,
     years=NOT_STATED,
-    population="patients with liver tumours",
+    population="patients of the liver tumour benchmark LiTS",
     tissue="abdomen and chest",
     species="human",
-    grader="boxes around organs, drawn for LiTS",
+    grader="boxes around organs, from another study than LiTS",
     label_definition="which organ the picture shows",
 )
 

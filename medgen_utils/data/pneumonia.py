@@ -32,7 +32,7 @@ DOMAINS = provenance(
     population="children of one to five years",
     tissue="chest",
     species="human",
-    grader="two physicians, checked by a third",
+    grader="two physicians, a third for the evaluation set",
     label_definition="1 pneumonia (bacterial or viral), 0 normal",
 )
 NEAR = 16  # bits of the hash: from 4 to 16 the same 56 pictures are near-duplicates, from 20 on more and more
