@@ -29,7 +29,10 @@ FEW = 6  # up to so many units the points are shown: an interval over so few pro
 
 @dataclass(frozen=True)
 class About:
-    """How a result was made: what a footer says. ``credit``: the data sets whose licence asks to be named."""
+    """How a result was made: what a footer says; steps 0 where nothing was trained.
+
+    ``credit``: the data sets whose licence asks to be named.
+    """
 
     steps: int | tuple[int, ...]
     versions: str
@@ -43,6 +46,8 @@ class About:
         steps = " or ".join(f"{value:,}" for value in np.atleast_1d(self.steps))
         took = f"{self.seconds:.0f} s" if self.seconds < 5400 else f"{self.seconds / 3600:.1f} core-hours"
         seeds = f"{n_seeds} seed{'s' if n_seeds != 1 else ''}"
+        if not np.any(self.steps):  # nothing was trained: probes of frozen features
+            return " · ".join([self.source, seeds, self.versions, self.device])
         return " · ".join([self.source, seeds, f"{steps} steps", f"{took} of training", self.versions, self.device])
 
 

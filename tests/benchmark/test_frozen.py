@@ -25,6 +25,7 @@ def test_frozen_features_are_probed_once_a_network_on_every_domain():
     assert set(result.frame["domain"]) == set(NAMES)
     alone = probe_by_domain(features(0), CLINIC, name="good").query("split == 'test'")
     assert np.array_equal(result.frame.query("algorithm == 'good'")["prob_1"], alone["prob_1"])
+    assert "steps" not in result.about.line(2), "nothing was trained"
     table = result.table()
     assert table.loc["good", "mean"] > 0.9 > 0.65 > table.loc["none", "mean"]
 
