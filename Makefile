@@ -54,7 +54,7 @@ execute: .venv/dev ## Run the notebooks in full mode and store their outputs (on
 	MEDGEN_MODE=full MEDGEN_STATIC=1 $(BIN)/python -m tools.execute $(NOTEBOOK)
 	$(BIN)/python -m tools.write
 
-sweep: .venv/dev ## Run every method on every problem for the scoreboard (MEDGEN_MODE=full: hours; goes on where it was)
+sweep: .venv/dev ## Try four methods on every problem; MEDGEN_MODE=full runs what the scoreboard lacks and goes on where it was
 	$(BIN)/python -m tools.sweep
 
 explorer: .venv/book ## Train the two networks of the explorer and write all its page needs

@@ -158,7 +158,8 @@ class ResNet(nn.Module):
     """torchvision's ResNet-18 or -50: x (n, 1 or 3, H, W) in [0, 1], H and W >= 28 -> features (n, 512 or 2048).
 
     ``pretrained`` weights (ImageNet, version 1) are torchvision's own download, checked by its hash; where they can be
-    had neither from its cache nor from the network, WeightsUnavailable. Grey images and normalization as published.
+    had neither from its cache nor from the network, WeightsUnavailable. A grey image is shown as red, green and blue
+    alike; normalization as published. ValueError for another depth or other shapes.
     Source: He et al. 2016. Chapter: pretraining.
     """
 

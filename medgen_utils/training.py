@@ -146,7 +146,8 @@ def draw_batches(
     """For ever: one batch for each domain of ``dataset``, ``batch_size`` images in all, drawn with replacement.
 
     Every domain gets the same share of a step, whatever its size. ``balanced`` also gives every class the same
-    chance within a domain; otherwise a class is as frequent as in the data.
+    chance within a domain; otherwise a class is as frequent as in the data. ValueError where that share is less than
+    two images.
     """
     numbers = dataset.domain.unique().tolist()
     size = batch_size // len(numbers)
@@ -197,7 +198,8 @@ def fit(
     ``precision`` "bf16" computes products and convolutions of a step in bfloat16 (torch's autocast; weights, losses and
     scores stay float32), for machines with the instructions. A `SmallCNN`'s step of 48 images at 28 px was 1.4 (width
     16) and 1.7 times (32) as fast on one core with AVX-512 BF16; EfficientNet-Lite0's was slower there: measure first.
-    The algorithm is trained in place and left in evaluation mode. ValueError where there is nothing to train on.
+    The algorithm is trained in place and left in evaluation mode. ValueError where there is nothing to train on,
+    nothing to evaluate on, fewer than two images of a batch for each domain, and for another precision.
     """
     if steps < 1 or len(train) == 0:
         raise ValueError(f"steps={steps}, {len(train)} images: training needs at least one of each")

@@ -46,3 +46,11 @@ def test_the_manifest_is_in_step_after_the_search_for_budgets(tmp_path, monkeypa
     assert len(table) == len(PROBLEMS)
     assert listed["files"]["budgets.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
     assert listed["protocols"] == evidence.manifest()["protocols"]
+
+
+def test_a_part_without_the_full_mode_is_refused_and_not_quietly_another_sweep(monkeypatch):
+    monkeypatch.setenv("SWEEP", "budget")
+    monkeypatch.setenv("MEDGEN_MODE", "fast")
+    monkeypatch.setattr("sys.argv", ["sweep"])
+    with pytest.raises(ValueError, match=r"SWEEP='budget'.*MEDGEN_MODE=full"):
+        sweep.main()

@@ -1,10 +1,10 @@
 """The sweep behind the scoreboard: ``make sweep``. Killed or not, started again it runs what is missing.
 
 MEDGEN_MODE=full runs what the evidence store lacks of the protocol in ``chapters/evidence/README.md``, the primary
-family first: into ``_sweep/``, which git ignores, and at the end of each part into the store. SWEEP=PART takes a
-part: "primary", "selection" (runs of the primary family for held-out-domain validation), "exploratory", the name
-of a problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps
-that ERM needs; SWEEP=pack runs nothing and packs what is there. DEVICE=cuda trains on a GPU.
+family first: into ``_sweep/``, which git ignores, and at the end of each part into the store. SWEEP=PART takes a part:
+"primary", "selection" (runs of the primary family for held-out-domain validation), "exploratory", the name of a
+problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps that ERM needs; SWEEP=pack runs nothing and packs
+what is there. DEVICE=cuda trains on a GPU.
 MEDGEN_MODE=fast, the default, writes ``_build/scoreboard_fast.csv``: few steps, two trials, one seed, four contenders.
 For a Dask cluster: ``python -m tools.sweep --dask scheduler-address``.
 """
@@ -91,6 +91,8 @@ def main() -> None:
         Client(options.dask)
         where = joblib.parallel_config("dask")
     with where:
+        if setup.mode() == "fast" and wanted:
+            raise ValueError(f"SWEEP={wanted!r} is a part of the full sweep: set MEDGEN_MODE=full too, or leave it out")
         if setup.mode() == "fast":
             path = ROOT / "_build/scoreboard_fast.csv"
             contenders = named(options.only or FAST)

@@ -164,9 +164,10 @@ def find_budget(
 
     A row a budget: problem, backbone, image_size, steps, runs (targets x seeds), validation and test (mean AUROC), rise
     (of the validation AUROC over the last quarter, mean over runs), gain (of the validation AUROC by the next budget),
-    enough (rise <= `RISE` and gain <= `GAIN`). The budget is the first that is enough; one more was tried to know. The
-    gain is needed because a schedule whose rate falls to zero ends flat at any budget, so that the rise alone would
-    call every network finished. ``path``: a CSV of its own, and ``options``, as `sweep` takes them.
+    enough (rise <= `RISE` and gain <= `GAIN`). The budget is the first that is enough; one more was tried to know, so
+    the last of ``budgets`` never is: where no row is enough, the list has to grow. The gain is needed because a
+    schedule whose rate falls to zero ends flat at any budget, so that the rise alone would call every network finished.
+    ``path``: a CSV of its own, and ``options``, as `sweep` takes them.
     """
     columns = ["problem", "backbone", "image_size", "steps", "runs", "validation", "test", "rise"]
     rows = []
