@@ -11,6 +11,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from medgen_utils.audit.findings import VERDICTS
+
 METRIC_NAMES = {
     "auroc": "AUROC",
     "balanced_accuracy": "Balanced accuracy",
@@ -27,7 +29,6 @@ KINDS = {
     "difference": "AUROC: model minus model",
     "calibration": "Predicted minus observed share of positives",
 }
-ORDER = ("beyond noise", "uncertain", "within noise", "too few patients", "undefined")
 PRIORS = {
     None: "as they are",
     "given": "corrected from the prior given",
@@ -36,6 +37,7 @@ PRIORS = {
 }
 DRAWN = 60  # domains in a chart
 LISTED = 100  # rows in a table, and in a part that opens on demand
+PARTS = 20  # of those that open on demand; what is left is in report.json
 
 
 def render(report: dict) -> str:
@@ -65,7 +67,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": interval, "percent": percent, "p": p_value}
+    environment.filters |= {"number": number, "interval": interval, "percent": percent, "p": p_value, "of": counted}
     return environment.get_template("page.html.j2")
 
 
@@ -91,6 +93,11 @@ def p_value(value: float | None) -> str:
     return "" if value is None else "< 0.001" if value < 0.001 else number(value)
 
 
+def counted(n: int, thing: str) -> str:
+    """1 domain, 2 domains."""
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+
+
 def _shown(report: dict) -> list[str]:
     """The domains that are drawn: all, or the reference and those with the lowest upper end of an AUROC."""
     names = [row["domain"] for row in report["domains"]]
@@ -109,30 +116,29 @@ def _shown(report: dict) -> list[str]:
 def _head(report: dict) -> dict:
     domains = report["domains"]
     verdicts = [finding["verdict"] for finding in report["findings"]]
-    cards = [(f"{sum(row['images'] for row in domains):,}", "images")]
+    counts = {"image": sum(row["images"] for row in domains)}
     known = any(row["known"] for row in domains)
     if known:
-        cards.append((f"{sum(row['patients'] for row in domains):,}", "patients"))
-    cards += [(f"{len(domains):,}", "domains"), (f"{len(report['algorithms'])}", "models")]
+        counts["patient"] = sum(row["patients"] for row in domains)
+    counts |= {"domain": len(domains), "model": len(report["algorithms"])}
     unjudged = [row for row in domains if row["note"]]
     told = any("has one image" in notice for notice in report["notices"])
     alone = known and not told and all(row["patients"] == row["images"] for row in domains)
     return {
-        "cards": cards,
+        "cards": [counted(n, thing).split() for thing, n in counts.items()],
         "known": known,
         "alone": alone,
         "few": {row["domain"] for row in unjudged},
         "unjudged": unjudged[:LISTED],
         "unjudged_more": max(0, len(unjudged) - LISTED),
-        "verdicts": {verdict: verdicts.count(verdict) for verdict in ORDER},
-        "judged": len(domains) - len(unjudged),
+        "verdicts": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
         "leads": list(zip(report["worst"], report["over_domains"], strict=True)),
     }
 
 
-def _in_parts(rows: Sequence) -> list[dict]:
-    """Rows in parts of `LISTED`, each with the first and last number it holds."""
-    starts = range(0, len(rows), LISTED)
+def _in_parts(rows: Sequence, start: int = 0) -> list[dict]:
+    """The rows from ``start`` on in parts of `LISTED`, each with the first and last number it holds."""
+    starts = range(start, len(rows), LISTED)
     return [{"first": i + 1, "last": min(i + LISTED, len(rows)), "rows": rows[i : i + LISTED]} for i in starts]
 
 
@@ -189,7 +195,7 @@ def _forest(groups: Sequence[tuple[str, Sequence[tuple[int, dict]]]], marks: Seq
     rows = []
     for label, items in groups:
         lines = [
-            {"y": 12 + 18 * i, "colour": colour % 6, "words": _words(row)}
+            {"y": 12 + 18 * i, "colour": colour % 6, "words": _words(row), "number": interval(row)}
             | {end: at(row[end]) for end in ("value", "low", "high")}
             for i, (colour, row) in enumerate(items)
         ]
@@ -201,6 +207,7 @@ def _forest(groups: Sequence[tuple[str, Sequence[tuple[int, dict]]]], marks: Seq
 
 
 def _words(row: dict) -> str:
+    """What the chart says to those who do not see it; beside the chart only the number has room."""
     if row.get("verdict") == "undefined":
         return f"not defined: {row['reason']}"
     few = ", too few patients to judge" if row.get("verdict") == "too few patients" else ""
@@ -239,14 +246,15 @@ def _transfer(report: dict, shown: Sequence[str]) -> dict | None:
 
 def _findings(report: dict) -> dict:
     def key(f: dict) -> tuple:
-        return ORDER.index(f["verdict"]), f["p_holm"] if f["p_holm"] is not None else 1
+        return VERDICTS.index(f["verdict"]), f["p_holm"] if f["p_holm"] is not None else 1
 
     rows: Iterable = sorted(report["findings"], key=key)
     rows = [f | {"what": KINDS[f["kind"]]} for f in rows]
     counted = sum(f["p_value"] is not None for f in rows)
     return {
         "first": rows[:LISTED],
-        "others": _in_parts(rows[LISTED : 21 * LISTED]),
+        "others": _in_parts(rows[: (PARTS + 1) * LISTED], LISTED),
+        "left": max(0, len(rows) - (PARTS + 1) * LISTED),
         "all": len(rows),
         "counted": counted,
     }

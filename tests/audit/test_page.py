@@ -10,7 +10,7 @@ import pytest
 
 from medgen_utils.__main__ import main
 from medgen_utils.audit import audit
-from medgen_utils.audit.page import interval, number, p_value, render
+from medgen_utils.audit.page import counted, interval, number, p_value, render
 from tests.audit.examples import EVIL, table
 
 
@@ -79,6 +79,19 @@ def test_numbers_are_written_with_their_interval_and_p_values_are_never_zero():
     assert interval({"value": 0.5, "low": None, "high": None}) == "0.500"
     assert interval({"value": 0.5, "low": 0.25, "high": 0.75}) == "0.500 (0.250 to 0.750)"
     assert (p_value(0.0), p_value(0.04), p_value(None)) == ("< 0.001", "0.040", "")
+
+
+def test_beside_a_chart_stands_a_number_and_why_it_is_not_judged_is_in_words(csv, tmp_path):
+    few = table(domains=("home", "away")).iloc[: 120 + 4]
+    assert run(csv(few), tmp_path, "--prob", "p", "--reference", "home", "--group", "id") == 0
+    text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "too few patients to judge" in "".join(re.findall(r'aria-label="away: AUROC lost[^"]*"', text))
+    numbers = re.findall(r'<div class="number">(.*?)</div>', text)
+    assert numbers and all(re.fullmatch(r"[\u2212\d.]+ \([\u2212\d.]+ to [\u2212\d.]+\)", one) for one in numbers)
+
+
+def test_one_is_not_written_as_many():
+    assert [counted(n, "model") for n in (1, 2, 1200)] == ["1 model", "2 models", "1,200 models"]
 
 
 def test_a_page_of_very_many_domains_stays_small_and_lists_them_all():
