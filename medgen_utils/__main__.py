@@ -53,6 +53,9 @@ AUDIT = (
     ("--seed", {"type": int, "default": 0}, "of the bootstrap (default: 0)"),
     ("--out", {"type": Path, "required": True}, "folder of the report; an earlier report there is replaced"),
 )
+# What `run_embeddings` takes; every other option speaks of predictions.
+EMBEDDINGS = {"--features", "--label", "--domain", "--group", "--exclude", "--title", "--seed", "--out"}
+EMBEDDINGS |= {"--separator", "--encoding"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,6 +82,8 @@ def run_audit(options: argparse.Namespace) -> str:
     check_folder(options.out)
     if options.features:
         return run_embeddings(options)
+    if options.table.suffix == ".npz":
+        raise ValueError(f"{options.table} holds arrays: --features names the one with embeddings, or give a table")
     frame = read_predictions(
         options.table,
         label=options.label,
@@ -124,9 +129,14 @@ def run_audit(options: argparse.Namespace) -> str:
 
 def run_embeddings(options: argparse.Namespace) -> str:
     """`run_audit` of embeddings; options that need predictions are refused by name."""
-    needs = ("prob", "model", "run", "reference", "threshold", "prior", "aggregate", "subgroup", "split", "classes")
-    if given := [f"--{name}" for name in needs if getattr(options, name)]:
-        raise ValueError(f"{', '.join(given)} needs predictions, --features names embeddings: use one of the two")
+    given = []
+    for option, settings, _ in AUDIT:
+        value = getattr(options, settings.get("dest", option[2:].replace("-", "_")))
+        if option not in EMBEDDINGS and value != settings.get("default"):
+            given.append(option)
+    if given:
+        need = "needs" if len(given) == 1 else "need"
+        raise ValueError(f"{', '.join(given)} {need} predictions, --features names embeddings: use one of the two")
     study = read_embeddings(
         options.table,
         features=options.features,
@@ -134,6 +144,8 @@ def run_embeddings(options: argparse.Namespace) -> str:
         domain=options.domain,
         group=options.group,
         exclude=options.exclude,
+        separator=options.separator,
+        encoding=options.encoding,
     )
     found = audit_embeddings(study, title=options.title or "Audit of embeddings by hospital", seed=options.seed)
     return f"Report: {found.write(options.out).resolve()}"

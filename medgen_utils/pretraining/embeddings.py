@@ -9,6 +9,7 @@ on both sides of a comparison. Where there are more than ``most`` images a rando
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -182,20 +183,20 @@ def class_probe(data: Embeddings, most: int = MOST, seed: int = 0) -> pd.DataFra
     """AUROC of a linear probe learned in one hospital and tested in another: learned, tested, auroc, low, high, images.
 
     At home (learned = tested) five folds with whole patients. low and high: 95 % interval for other patients of the
-    tested hospital (`evaluation.delong`). A hospital with one class only is left out, and named in
+    tested hospital (`evaluation.delong`). A hospital with one class or one patient only is left out, named in
     ``frame.attrs["left_out"]``. More than two classes: the mean of one against the rest over the classes of both.
     """
     data = _some(data, most, seed)
     rows, left_out = [], []
     for number, name in enumerate(data.domain_names):
         home = data.part(np.flatnonzero(data.domain == number))
-        if len(np.unique(home.y)) < 2:
+        if len(np.unique(home.y)) < 2 or len(np.unique(home.group)) < 2:
             left_out.append(name)
             continue
         probe = _probe(home.z, home.y)
         for other, other_name in enumerate(data.domain_names):
             away = data.part(np.flatnonzero((data.domain == other) & np.isin(data.y, probe[-1].classes_)))
-            if len(np.unique(away.y)) < 2:
+            if len(np.unique(away.y)) < 2 or len(np.unique(away.group)) < 2:
                 continue
             score = np.zeros((len(away.y), data.y.max() + 1))
             if other == number:
@@ -263,7 +264,10 @@ def _held_out(data: Embeddings, y: np.ndarray, seed: int) -> np.ndarray:
         raise ValueError("all images belong to one patient: nothing can be held out")
     scores = np.zeros((len(y), y.max() + 1))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for train, test in splitter.split(data.z, y, data.group):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a class with fewer images than folds: some folds lack it
+        parts = list(splitter.split(data.z, y, data.group))
+    for train, test in parts:
         if len(np.unique(y[train])) < 2:
             scores[np.ix_(test, np.unique(y[train]))] = 1
             continue

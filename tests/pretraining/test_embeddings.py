@@ -104,6 +104,17 @@ def test_class_probe_has_a_cell_for_each_pair_and_names_a_hospital_with_one_clas
     assert (frame["auroc"] > 0.9).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_class_probe_leaves_out_a_hospital_with_one_patient():
+    data = study(hospitals=3, class_strength=3)
+    few = np.flatnonzero(data.domain == 2)[:4]
+    part = data.part(np.r_[np.flatnonzero(data.domain < 2), few])
+    part = part._replace(group=np.where(part.domain == 2, data.group.max() + 1, part.group))
+    frame = class_probe(part._replace(y=np.where(part.domain == 2, np.arange(len(part.y)) % 2, part.y)))
+    assert frame.attrs["left_out"] == ["2"]
+    assert set(frame["learned"]) == set(frame["tested"]) == {"0", "1"}
+
+
 def test_a_training_set_that_ties_class_to_hospital_costs_where_embeddings_know_the_hospital():
     knows = confounded_training(study(600, 2, class_strength=0.5, hospital_strength=3), repeats=4)
     blind = confounded_training(study(600, 2, class_strength=0.5, hospital_strength=0), repeats=4)

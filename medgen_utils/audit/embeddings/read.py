@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from medgen_utils.pretraining.embeddings import Embeddings, embeddings
 from medgen_utils.tables import BadTable, did_you_mean, read_table, require, shown
@@ -30,18 +31,23 @@ def read_embeddings(
     domain: str = "domain",
     group: str | None = None,
     exclude: Sequence[str] = (),
+    separator: str | None = None,
+    encoding: str | None = None,
 ) -> Study:
     """Embeddings with the class, hospital and patient of each image.
 
     An npz holds the arrays ``features`` (n, d), ``label``, ``domain`` and ``group`` (n,) under these names; a table
     (CSV also compressed, xlsx, parquet) a column a number, called ``features``_0, ``features``_1 ... An npz of
     float16 is the form for many: 100,000 embeddings of 1,280 numbers are 256 MB. Classes are numbered in the order of
-    their names.
+    their names. separator, encoding: of a text table, found where None.
     BadTable (a ValueError) where something is missing or cannot be read.
     """
     path = Path(path)
     columns = [label, domain, *([group] if group else [])]
-    z, words, notices = (_npz if path.suffix == ".npz" else _table)(path, features, columns)
+    if path.suffix == ".npz":
+        z, words, notices = _npz(path, features, columns)
+    else:
+        z, words, notices = _table(path, read_table(path, separator=separator, encoding=encoding), features, columns)
     hospitals = np.char.strip(words[domain])
     _known(path, exclude, hospitals)
     keep = ~np.isin(hospitals, list(exclude))
@@ -77,8 +83,9 @@ def _npz(path: Path, features: str, columns: Sequence[str]) -> tuple[np.ndarray,
     return arrays[features], {name: array.astype(str) for name, array in flat.items()}, []
 
 
-def _table(path: Path, features: str, columns: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
-    table = read_table(path)
+def _table(
+    path: Path, table: pd.DataFrame, features: str, columns: Sequence[str]
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
     for column in columns:
         require(path, table, column)
     numbered = [

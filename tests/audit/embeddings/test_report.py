@@ -57,3 +57,22 @@ def test_the_command_writes_the_page_or_one_line(tmp_path, capsys):
     assert (tmp_path / "report" / "index.html").is_file()
     assert main(["audit", *options, "--prob", "p"]) == 2
     assert "--prob needs predictions" in capsys.readouterr().err
+    assert main(["audit", *options, "--subgroup", "sex", "--min-patients", "3"]) == 2
+    assert "--subgroup, --min-patients need predictions" in capsys.readouterr().err
+
+
+def test_an_npz_without_features_says_which_option_reads_it(tmp_path, capsys):
+    path = tmp_path / "e.npz"
+    np.savez(path, z=np.zeros((2, 2)), y=[0, 1])
+    assert main(["audit", str(path), "--out", str(tmp_path / "report")]) == 2
+    assert "--features names the one with embeddings" in capsys.readouterr().err
+
+
+def test_a_table_of_embeddings_is_read_in_its_encoding(tmp_path):
+    data = study(n=120, hospitals=2)
+    names = np.array(["K\u00f6ln", "Bern"])[data.domain]
+    table = pd.DataFrame({"y": data.y, "domain": names}).join(pd.DataFrame(data.z).add_prefix("z_"))
+    table.to_csv(tmp_path / "e.csv", index=False, encoding="latin-1", sep=";")
+    options = ["--features", "z", "--encoding", "latin-1", "--out", str(tmp_path / "report")]
+    assert main(["audit", str(tmp_path / "e.csv"), *options]) == 0
+    assert "K\u00f6ln" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
