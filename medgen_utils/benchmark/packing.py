@@ -43,6 +43,8 @@ def pack(results: str | Path, folder: str | Path, predictions: Path | None = Non
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / RUNS
     rows = read_results(results).reindex(columns=COLUMNS)
+    if rows.empty:  # nothing is finished, so nothing changes
+        return load_rows(path) if path.exists() else rows
     if predictions:
         kept = [_pack_predictions(*part, Path(predictions), folder) for part in chosen(rows).groupby("problem")]
         rows = pd.concat([rows, *(_ensemble(rows, path) for path in kept if path)], ignore_index=True)

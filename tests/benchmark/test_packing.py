@@ -1,7 +1,9 @@
 """A sweep comes into the store as it was, once, and the bytes depend on the rows alone."""
 
+import gzip
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,6 +13,8 @@ from medgen_utils.benchmark.evidence import RUNS
 from medgen_utils.benchmark.standings import ALL_SEEDS, standings
 from medgen_utils.evaluation import auroc
 from tests.benchmark.small import CREW, PROBLEM
+
+STORE = Path(__file__).parents[2] / evidence.STORE
 
 
 def test_packing_twice_gives_the_same_bytes(work, store):
@@ -74,3 +78,16 @@ def test_predictions_of_runs_that_were_made_elsewhere_stay_in_the_store(work, st
     (tmp_path / "none").mkdir()
     rows = packing.pack(work / "runs.csv", store, tmp_path / "none")
     assert file.stat().st_mtime_ns == changed and packing.ENSEMBLE in set(rows["method"])
+
+
+@pytest.mark.parametrize("finished", ["seed == seed", "seed == 0", "seed < 0"], ids=["all", "one seed", "nothing"])
+def test_the_rows_of_earlier_protocols_stay_as_they_are_to_the_byte(work, tmp_path, entries, finished):
+    (tmp_path / "store").mkdir()
+    shutil.copy(STORE / RUNS, tmp_path / "store" / RUNS)
+    pd.read_csv(work / "runs.csv").query(finished).to_csv(tmp_path / "some.csv", index=False)
+    rows = packing.pack(tmp_path / "some.csv", tmp_path / "store", work / "predictions")
+    before, after = (
+        gzip.decompress((folder / RUNS).read_bytes()).splitlines() for folder in (STORE, tmp_path / "store")
+    )
+    assert after[: len(before)] == before and len(after) == len(rows) + 1
+    assert (len(after) > len(before)) == (finished != "seed < 0")
