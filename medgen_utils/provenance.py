@@ -40,7 +40,7 @@ def distinct_sites(
 ) -> tuple[str, ...]:
     """The domains ``names`` (all of ``table`` where None) as units of a comparison: their names, checked.
 
-    ValueError where two of them are scanners of one hospital, unless ``by="scanner"`` says that scanners are meant;
+    ValueError where two of them stand in one hospital, unless ``by="scanner"`` says that scanners are meant;
     for a name that is not in the table; and for another ``by``. Chapter: evaluation_protocols.
     """
     if by not in ("hospital", "scanner"):
@@ -56,7 +56,7 @@ def distinct_sites(
             other = first.setdefault(of[name], name)
             if other != name:
                 raise ValueError(
-                    f"{other!r} and {name!r} are two scanners of one hospital ({of[name]}), not two hospitals: "
+                    f"{other!r} and {name!r} stand in one place ({of[name]}) and are not two hospitals: "
                     'pool them, keep one, or say by="scanner"'
                 )
     return names

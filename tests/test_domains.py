@@ -129,9 +129,9 @@ def test_units_of_a_data_set_are_its_domains_with_images():
     dataset = in_hospitals(toy([0, 1, 0], [0, 1, 1]), "north", "south", "south")
     assert units(dataset) == ("hospital 0", "hospital 1")
     assert units(dataset.domains, by="scanner") == dataset.domain_names
-    with pytest.raises(ValueError, match="'hospital 1' and 'hospital 2' are two scanners of one hospital"):
+    with pytest.raises(ValueError, match="'hospital 1' and 'hospital 2' stand in one place"):
         units(dataset.domains)
-    with pytest.raises(ValueError, match="two scanners"):
+    with pytest.raises(ValueError, match="stand in one place"):
         units(dataset, ["hospital 1", "hospital 2"])
     assert dataset.sites() == {"hospital 0": "north", "hospital 1": "south", "hospital 2": "south"}
 

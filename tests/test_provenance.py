@@ -26,7 +26,9 @@ def test_scanners_of_one_hospital_are_one_site_and_unknown_hospitals_are_their_o
 
 def test_two_scanners_are_not_two_hospitals_unless_told():
     assert distinct_sites(TABLE, ["old scanner", "Cairo", "x"]) == ("old scanner", "Cairo", "x")
-    with pytest.raises(ValueError, match=r"'old scanner' and 'new scanner' are two scanners of one hospital \(Rio\)"):
+    with pytest.raises(
+        ValueError, match=r"'old scanner' and 'new scanner' stand in one place \(Rio\) and are not two hospitals"
+    ):
         distinct_sites(TABLE)
     assert distinct_sites(TABLE, by="scanner") == ("old scanner", "new scanner", "Cairo", "x")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,11 +16,10 @@ from medgen_utils.evaluation.metrics import (
     predicted_class,
     reliability_curve,
 )
-from medgen_utils.evaluation.predictions import probabilities
+from medgen_utils.evaluation.predictions import NOBODY, probabilities
 from medgen_utils.machine import progress_bar
 
 NAMES = ("auroc", "balanced_accuracy", "accuracy", "average_precision", "brier")
-UNKNOWN_PATIENT = re.compile(r"/image \d+$")  # how `evaluation.predictions_frame` names the patient of nobody
 
 
 def by_domain(rows: pd.DataFrame, domains: Sequence[str]) -> dict[str, tuple]:
@@ -50,7 +48,7 @@ def measure(name: str, tests: dict[str, tuple], threshold: float | None) -> Cell
 def describe(frame: pd.DataFrame, classes: Sequence[str], minimum: int, named: bool | None) -> list[dict]:
     """Who is in each domain: images and patients, of all and of each class, and whether that is enough to judge.
 
-    named: whether patients are known; None: they are unless every ``group`` is one of an image (`UNKNOWN_PATIENT`).
+    named: whether patients are known; None: they are unless every ``group`` is one of an image (`NOBODY`).
     """
     one = frame[frame["algorithm"] == frame["algorithm"].iloc[0]]
     one = one.drop_duplicates(["domain", "index"])  # each run may have tested a domain of its own
@@ -59,11 +57,7 @@ def describe(frame: pd.DataFrame, classes: Sequence[str], minimum: int, named: b
         y, group = images["y"].to_numpy(), images["group"]
         patients = [int(group[y == c].nunique()) for c in range(k)]
         total = int(group.nunique())
-        known = (
-            named
-            if named is not None
-            else total < len(images) or not group.astype(str).str.contains(UNKNOWN_PATIENT).all()
-        )
+        known = named if named is not None else total < len(images) or not group.astype(str).str.contains(NOBODY).all()
         row = {"domain": domain, "images": len(images), "patients": total, "known": bool(known)}
         row |= {"counts": np.bincount(y, minlength=k).tolist(), "patients_by_class": patients}
         row["note"] = too_few(patients, classes, minimum, "patients" if known else "images")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +12,8 @@ import pandas as pd
 from medgen_utils.audit.reading import notices as notice
 from medgen_utils.audit.reading.columns import class_columns, classes, counted, label_words, probabilities, refuse_first
 from medgen_utils.audit.reading.pairing import check_repeats, check_runs, check_same_images
-from medgen_utils.tables import BadTable, did_you_mean, one_spelling, read_table, require, tidy, unknown_words
-
-NOBODY = re.compile(r"(?:^|/)image \d+$")  # how `evaluation.predictions_frame` names the patient of nobody
+from medgen_utils.evaluation.predictions import NOBODY
+from medgen_utils.tables import BadTable, did_you_mean, listed, one_spelling, read_table, require, tidy, unknown_words
 
 
 class Roles(NamedTuple):
@@ -130,7 +128,7 @@ def _chosen_split(table: pd.DataFrame, split: str | None, used: set[str | None])
     if column not in table or (split is None and column in used):
         if split is not None:
             raise BadTable(
-                f"--split {split}: the file has no column {column!r}, but {list(table.columns)[:20]}: "
+                f"--split {split}: the file has no column {column!r}, but {listed(table.columns)}: "
                 f"--split COLUMN={value} names another"
             )
         return table

@@ -69,7 +69,8 @@ def audit(
     or "reference"; None: unknown. aggregate: "mean" or "max" (of class 1) over the images of a patient.
     class_names: those of ``frame.attrs`` (`audit.read`), or numbers, unless given.
     min_patients: of each class, below which a domain is listed and not judged. n_resamples, seed: draws for the worst
-    of all domains and for the noise of calibration. ValueError for a frame that holds no predictions.
+    of all domains and for the noise of calibration. level: of the intervals; tests are judged at 1 - level.
+    ValueError for a frame that holds no predictions.
     """
     _check(frame, reference)
     notices, named = list(frame.attrs.get("notices", [])), frame.attrs.get("patients_named")

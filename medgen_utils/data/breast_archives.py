@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from medgen_utils.data.near_duplicates import correlated, one_each
-from medgen_utils.data.prepared import DataCorrupt, picture, read_members
+from medgen_utils.data.prepared import member, picture, read_members
 
 MARGIN = 1.6
 LABELS = ("benign", "malignant")
@@ -57,7 +57,7 @@ def busi(archive: Path) -> Iterator[Frame]:
 def busbra(archive: Path) -> Iterator[Frame]:
     """BUSBRA.zip in the order of its table."""
     members = dict(read_members(archive, lambda name: name.endswith((".png", "bus_data.csv"))))
-    table = pd.read_csv(io.BytesIO(_member(members, "BUSBRA/bus_data.csv", archive)))
+    table = pd.read_csv(io.BytesIO(member(members, "BUSBRA/bus_data.csv", archive)))
     for row in table.itertuples():
         yield Frame(
             f"busbra/{row.ID}.png",
@@ -74,7 +74,7 @@ def uclm(archive: Path) -> Iterator[Frame]:
     members = dict(read_members(archive, lambda name: name.endswith((".png", "INFO.csv"))))
     info = next((name for name in members if name.endswith("INFO.csv")), "INFO.csv")
     folder = info.removesuffix("INFO.csv")
-    table = pd.read_csv(io.BytesIO(_member(members, info, archive)), sep=";", encoding="utf-8-sig")
+    table = pd.read_csv(io.BytesIO(member(members, info, archive)), sep=";", encoding="utf-8-sig")
     for row in table[table["Label"].str.lower().isin(LABELS)].itertuples():
         told = [word for word in ("doppler", "marks", "combined") if getattr(row, word.title()) == "Yes"]
         yield Frame(
@@ -147,9 +147,3 @@ def _union(frame: Frame) -> np.ndarray:
         same = outline if outline.size == frame.image.size else outline.resize(frame.image.size, Image.NEAREST)
         union |= np.asarray(same) > 0
     return union
-
-
-def _member(members: dict[str, bytes], file: str, archive: Path) -> bytes:
-    if file not in members:
-        raise DataCorrupt(f"{archive} has no {file}: delete the file and load again")
-    return members[file]

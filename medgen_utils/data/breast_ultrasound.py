@@ -18,10 +18,10 @@ from PIL import Image
 from medgen_utils.data import medmnist
 from medgen_utils.data.near_duplicates import groups, without_conflicts
 from medgen_utils.data.prepared import (
-    DataCorrupt,
     Prepared,
     Source,
     check_size,
+    member,
     numbers,
     picture,
     prepared_arrays,
@@ -124,9 +124,7 @@ def load(size: int = 28) -> DomainDataset:
 def prepare(archive: Path, sizes: Sequence[int] = SIZES) -> dict[str, dict[str, np.ndarray]]:
     """BUSBRA.zip -> arrays by file, in the order of its table; class 0 malignant, 1 benign (as BreastMNIST)."""
     members = dict(read_members(archive, lambda name: name.startswith(("BUSBRA/bus_data.csv", "BUSBRA/Images/"))))
-    if "BUSBRA/bus_data.csv" not in members:
-        raise DataCorrupt(f"{archive} has no BUSBRA/bus_data.csv: delete the file and load again")
-    table = pd.read_csv(io.BytesIO(members["BUSBRA/bus_data.csv"]))
+    table = pd.read_csv(io.BytesIO(member(members, "BUSBRA/bus_data.csv", archive)))
     files = [f"BUSBRA/Images/{name}.png" for name in table["ID"]]
     scanner = table["Device"].str.split(" @").str[0]
     known = {

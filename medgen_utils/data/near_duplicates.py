@@ -77,19 +77,21 @@ def _clusters(n: int, pairs: np.ndarray) -> np.ndarray:
 
 def one_each(cluster: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(N,) bool: the first image of each cluster, and none of a cluster whose labels ``y`` conflict."""
-    low, high = np.full(len(y), y.max()), np.full(len(y), y.min())
-    np.minimum.at(low, cluster, y)
-    np.maximum.at(high, cluster, y)
-    return (cluster == np.arange(len(y))) & (low == high)[cluster]
+    return (cluster == np.arange(len(y))) & _agree(cluster, y)
 
 
 def without_conflicts(images: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(N,) bool: False for pixel-identical images whose labels ``y`` conflict."""
     _, same = np.unique(images.reshape(len(images), -1), axis=0, return_inverse=True)
+    return _agree(same, y)
+
+
+def _agree(cluster: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N,) bool: whether all images of an image's cluster have one label."""
     low, high = np.full(len(y), y.max()), np.full(len(y), y.min())
-    np.minimum.at(low, same, y)
-    np.maximum.at(high, same, y)
-    return (low == high)[same]
+    np.minimum.at(low, cluster, y)
+    np.maximum.at(high, cluster, y)
+    return (low == high)[cluster]
 
 
 def error_rates(images: np.ndarray, patient: np.ndarray, bits: Sequence[int] = range(8, 80, 8)) -> pd.DataFrame:

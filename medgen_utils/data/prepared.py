@@ -235,11 +235,16 @@ def check_size(size: int, sizes: Sequence[int]) -> None:
         raise ValueError(f"size={size}: these images are prepared at {known} px; choose one")
 
 
-def picture(members: Mapping[str, bytes], file: str, mode: str, archive: Path) -> Image.Image:
-    """One image of an archive's ``members``, in the PIL mode "L" or "RGB"; DataCorrupt where it is not there."""
+def member(members: Mapping[str, bytes], file: str, archive: Path) -> bytes:
+    """The content of one file among an archive's ``members``; DataCorrupt where it is not there."""
     if file not in members:
         raise DataCorrupt(f"{archive} has no {file}: delete the file and load again")
-    return Image.open(io.BytesIO(members[file])).convert(mode)
+    return members[file]
+
+
+def picture(members: Mapping[str, bytes], file: str, mode: str, archive: Path) -> Image.Image:
+    """As `member`, one image in the PIL mode "L" or "RGB"."""
+    return Image.open(io.BytesIO(member(members, file, archive))).convert(mode)
 
 
 def numbers(column: pd.Series, names: Sequence[str], archive: Path) -> np.ndarray:

@@ -9,6 +9,9 @@ from torch import Tensor
 from medgen_utils.domains import DomainDataset
 from medgen_utils.machine import in_batches
 
+NOBODY = r"(?:^|/)image \d+$"
+"""Matches a ``group`` in which no patient is known, as `patients_of` writes it."""
+
 
 def predict_probabilities(algorithm: object, x: Tensor, batch_size: int = 512) -> np.ndarray:
     """Class probabilities (N, k) of images x (N, C, H, W): the softmax of ``algorithm.predict(x) -> logits (n, k)``.

@@ -6,6 +6,7 @@ from medgen_utils.tables.words import (
     as_argument,
     as_option,
     did_you_mean,
+    listed,
     one_spelling,
     shown,
     tidy,
@@ -13,6 +14,6 @@ from medgen_utils.tables.words import (
 )
 
 __all__ = [
-    "BadTable", "as_argument", "as_option", "data_columns", "did_you_mean", "one_spelling", "read_table", "require",
-    "shown", "tidy", "unknown_words",
+    "BadTable", "as_argument", "as_option", "data_columns", "did_you_mean", "listed", "one_spelling", "read_table",
+    "require", "shown", "tidy", "unknown_words",
 ]  # fmt: skip

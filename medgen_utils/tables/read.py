@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from medgen_utils.tables import archives
-from medgen_utils.tables.words import Ask, BadTable, as_option, did_you_mean, tidy
+from medgen_utils.tables.words import Ask, BadTable, as_option, did_you_mean, listed, tidy
 
 SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
 _MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xef\xbb\xbf", "utf-8-sig"))
@@ -65,7 +65,7 @@ def require(path: str | Path, table: pd.DataFrame, column: str, ask: Ask = as_op
     hint = did_you_mean(column, table.columns) or "give its name as it stands there"
     if len(table.columns) == 1:
         hint = f"if these are several columns, say what stands between them: {ask('separator', 'tab')}"
-    raise BadTable(f"{path}: column {column!r} is missing; the file has {list(table.columns)[:20]}: {hint}")
+    raise BadTable(f"{path}: column {column!r} is missing; the file has {listed(table.columns)}: {hint}")
 
 
 def _decode(path: str | Path, data: bytes, encoding: str | None, ask: Ask, notices: list[str]) -> str:

@@ -54,6 +54,13 @@ def shown(word: str) -> str:
     return text if len(text) <= 60 else f"{text[:40]} ... {text[-10:]}"
 
 
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """['a', 'b'] and 3 more: the first names of many, very long ones shortened."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"[{', '.join(map(shown, names[:most]))}]{more}"
+
+
 def one_spelling(values: pd.Series, what: str) -> tuple[pd.Series, list[str]]:
     """Names brought to one spelling, and what to tell: which were merged, which differ in capitals only."""
     found = values.unique().tolist()

@@ -4,7 +4,7 @@ import unicodedata
 
 import pandas as pd
 
-from medgen_utils.tables import did_you_mean, one_spelling, tidy
+from medgen_utils.tables import did_you_mean, listed, one_spelling, tidy
 
 
 def test_names_that_look_the_same_become_one_and_are_told():
@@ -29,3 +29,9 @@ def test_the_nearest_name_is_offered():
     assert did_you_mean("NORTH", ["north"]) == "did you mean 'north'?"
     assert did_you_mean("x", ["north"]) == ""
     assert tidy(" a\u00a0 b\x07 ") == "a b"
+
+
+def test_a_list_of_names_stays_short_and_says_how_many_there_are():
+    assert listed(["y", "p"]) == "['y', 'p']"
+    assert listed(f"column {i}" for i in range(5000)).endswith("'column 19'] and 4980 more")
+    assert len(listed(["x" * 2000])) < 70

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from medgen_utils.tables import BadTable, did_you_mean, one_spelling
+from medgen_utils.tables import BadTable, did_you_mean, listed, one_spelling
 
 RESIDUE = 1e-6  # what float32 leaves outside [0, 1]
 _BOOLEAN = {"false": "0", "true": "1"}
@@ -84,7 +84,7 @@ def _no_column(table: pd.DataFrame, name: str, labels: list[str]) -> str:
         hint = f"the columns {', '.join(labels)} carry the names of the labels: {options} (every class once)"
     else:
         hint = did_you_mean(name, table.columns) or "name the column of the probability with --prob"
-    return f"column {name!r} is missing; the file has {list(table.columns)[:20]}: {hint}"
+    return f"column {name!r} is missing; the file has {listed(table.columns)}: {hint}"
 
 
 def classes(
