@@ -36,7 +36,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """'did you mean north?', or '' where nothing is near; capitals and blanks count little."""
     known = list(dict.fromkeys(map(str, known)))
     plain = {tidy(word).casefold(): word for word in known}
-    near = get_close_matches(tidy(name).casefold(), plain, 2)
+    near = get_close_matches(tidy(name).casefold(), plain, 2, cutoff=0.65)  # .6 would offer split for hospital
     same = [word for word in near if word == tidy(name).casefold()] or near
     return f"did you mean {' or '.join(repr(plain[word]) for word in same)}?" if near else ""
 

@@ -28,6 +28,7 @@ def test_the_nearest_name_is_offered():
     assert did_you_mean("Eest", ["west", "east"]) == "did you mean 'west' or 'east'?"
     assert did_you_mean("NORTH", ["north"]) == "did you mean 'north'?"
     assert did_you_mean("x", ["north"]) == ""
+    assert did_you_mean("hospital", ["split"]) == ""
     assert tidy(" a\u00a0 b\x07 ") == "a b"
 
 
