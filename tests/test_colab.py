@@ -83,11 +83,12 @@ def test_the_set_up_cell_prints_the_table(shell, cell, capsys):
 
 def test_every_chapter_has_this_cell():
     for path in sorted((ROOT / "chapters").glob("*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        first = "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
-        before, _, after = stamp.SETUP.partition("{call}")
-        expected = before.format(**wanted()._asdict(), call="") + after
-        assert first.startswith(expected), path.stem
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        first = "".join(next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["source"])
+        needs = notebook["metadata"]["medgen"]
+        expected = stamp.setup_source(path.stem, needs["data"], wanted(), needs.get("packages", []))
+        assert first == expected, path.stem
+        assert all(f"--no-deps {package}\n" in first for package in needs.get("packages", []))
 
 
 # ------------------------------------------------------------------------------------------------ the run on Colab

@@ -30,7 +30,7 @@ from tools.address import wanted
 INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
 SETUP_SECONDS = 60
 CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
-ARCHIVED = ("pyproject.toml", "README.md", *(f"medgen_utils/**/*.{kind}" for kind in ("py", "j2", "json")))
+ARCHIVED = ("pyproject.toml", "README.md", *(f"medgen_utils/**/*.{kind}" for kind in ("py", "j2", "css", "json")))
 
 
 def pip(*arguments: str) -> str:

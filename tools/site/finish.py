@@ -125,10 +125,10 @@ def lighten_figures(text: str, page: Path) -> str:
                     image.save(lighter, lossless=True, quality=100, method=6)
         seen += 1
         late = ' loading="lazy"' if seen > EAGER_IMAGES else ""
-        address = match[2].removesuffix(".png") + ".webp"
+        address = match[2].rpartition(".")[0] + ".webp"
         return f'<img{match[1]}src="{address}"{match[3]} width="{width}" height="{height}" decoding="async"{late}>'
 
-    return re.sub(r'<img([^>]*?\s)src="(\.\./_images/[^"]+\.png)"([^>]*?)\s*/?>', lighten, text)
+    return re.sub(r'<img([^>]*?\s)src="(\.\./_images/[^"]+\.(?:png|webp))"([^>]*?)\s*/?>', lighten, text)
 
 
 def bundle_styles(site: Path, texts: dict[Path, str]) -> None:
