@@ -104,14 +104,12 @@ def robustness_index(
     found = neighbours >= 0
     same_class = (data.y[neighbours] == data.y[queries, None]) & found
     same_hospital = (data.domain[neighbours] == data.domain[queries, None]) & found
-    classes = data.y.max() + 1
+    said = np.eye(data.y.max() + 1, dtype=bool)[data.y[neighbours]] & found[:, :, None]  # the class of each neighbour
     best: Robustness | None = None
     for k in candidates:
-        so = (same_class & ~same_hospital & found)[:, :k]
-        os = (~same_class & same_hospital & found)[:, :k]
-        votes = np.zeros((len(queries), classes), np.int64)
-        for column in range(k):
-            np.add.at(votes, (np.flatnonzero(found[:, column]), data.y[neighbours[found[:, column], column]]), 1)
+        so = (same_class & ~same_hospital)[:, :k]
+        os = (~same_class & same_hospital)[:, :k]
+        votes = said[:, :k].sum(1)
         asked = votes.sum(1) > 0
         right = votes.argmax(1)[asked] == data.y[queries][asked]
         recalls = [right[data.y[queries][asked] == label].mean() for label in np.unique(data.y[queries][asked])]
