@@ -116,7 +116,8 @@ def output_problems(notebook: dict) -> list[str]:
         alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
         for output in cell["outputs"]:
             data = output.get("data", {})
-            if any(kind.startswith("image/") for kind in data) and len(alt.strip()) < 20:
+            own = [part.get("alt", "") for kind, part in output.get("metadata", {}).items() if kind in data]
+            if any(kind.startswith("image/") for kind in data) and len(max([alt, *own], key=len).strip()) < 20:
                 problems.append(f"cell {i}: a figure needs words: metadata mystnb.image.alt, 20 characters or more")
             if any("widget-view" in kind for kind in data):
                 problems.append(f"cell {i}: a stored widget does not move on the site; use medgen_utils.widgets")

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from medgen_utils.data import DATASETS
+from medgen_utils.figures import schematic
 from tests.notebooks import notebook_rules
 from tests.notebooks.notebook_rules import read
 from tools import ROOT
@@ -116,6 +117,11 @@ BAD = {
     "error": with_output(output_type="error", ename="ValueError", evalue="", traceback=[]),
     "fast outputs": changed(lambda notebook: notebook["metadata"]["medgen"]["executed"].update(mode="fast")),
     "figure without alt": changed(lambda notebook: notebook["cells"][3].update(metadata={})),
+    "drawing without alt": with_output(
+        output_type="display_data",
+        data={"image/svg+xml": "<svg/>"},
+        metadata={"text/plain": {"alt": "Enough words for it."}},
+    ),
     "widget view": with_output(output_type="display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
     "widget state": changed(lambda notebook: notebook["metadata"].update(widgets={})),
     "stderr": with_output(output_type="stream", name="stderr", text="a warning"),
@@ -137,6 +143,12 @@ def test_a_good_notebook_has_no_problems():
 @pytest.mark.parametrize("notebook", BAD.values(), ids=BAD.keys())
 def test_a_bad_notebook_is_caught(notebook):
     assert len(problems(notebook)) >= 1
+
+
+def test_a_drawing_that_brings_its_words_needs_none_in_the_cell():
+    data, metadata = schematic("four-ways-to-test")._repr_mimebundle_()
+    notebook = with_output(output_type="display_data", data=data, metadata=metadata)
+    assert problems(notebook) == []
 
 
 def test_an_expected_exception_is_no_problem():

@@ -1,5 +1,6 @@
 """`make teach`: what it writes for class is whole, follows from the chapters, and works without a network."""
 
+import base64
 import hashlib
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from medgen_utils.figures import schematic
 from tools import ROOT
 from tools.teach import exercises, material, outline, work_through
 
@@ -103,6 +105,18 @@ def test_slides_and_handout_show_every_figure_with_its_words(written, chapter):
         assert min(map(len, words)) >= 20
         captions = {caption.get_text() for caption in page.find_all("figcaption")}
         assert {item.caption for item in pictures if "$" not in item.caption} - {""} <= captions
+
+
+def test_a_schematic_is_a_figure_of_the_outline_with_its_own_words():
+    shown = schematic("four-ways-to-test")
+    data, metadata = shown._repr_mimebundle_()
+    heading = nbformat.v4.new_markdown_cell("## Part\n\nText")
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data, metadata=metadata)])
+    cells = [nbformat.v4.new_markdown_cell("# Title"), heading, cell]
+    item = outline.read(nbformat.v4.new_notebook(cells=cells), "").sections[0].items[-1]
+    image = BeautifulSoup(item.text, "html.parser").img
+    assert item.kind == "figure" and image["alt"] == shown.alt
+    assert base64.b64decode(image["src"].rpartition(",")[2]).decode() == shown.svg
 
 
 @every_chapter

@@ -4,6 +4,7 @@ MyST only knows the anchors of headings. Glossary terms and references have anch
 that ``glossary.md#term-domain`` works and ``-n`` reports a link to an anchor that does not exist. A term's anchor may
 also be written in lower case: ``#term-auroc`` is ``#term-AUROC``. A code cell of a notebook has the anchor
 ``#cell-ID``, with its id in the file, so that a claim can point to the cell that examines it.
+A picture whose cell names no alt text gets the one its output brings along: schematics know what they show.
 What a page says about itself is in page_data.py, what is done to the written files in finish.py.
 Thebe (live cells through Binder) is off, yet its scripts would be on every page, and one of them twice, as an error.
 """
@@ -17,14 +18,19 @@ from tools.site import epub, page_data
 
 
 def name_cells(app, doctree: nodes.document) -> None:
-    """Give every code cell of a notebook its anchor."""
+    """Give every code cell of a notebook its anchor, and its pictures the words of their output."""
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     for node in doctree.findall(nodes.container):
         if node.get("nb_element") == "cell_code":
-            node["ids"].append(f"cell-{cells[node['cell_index']]['id']}")
+            cell = cells[node["cell_index"]]
+            node["ids"].append(f"cell-{cell['id']}")
+            words = [part["alt"] for output in cell["outputs"] for part in output.get("metadata", {}).values()
+                     if "alt" in part]  # fmt: skip
+            for image, alt in zip((i for i in node.findall(nodes.image) if "alt" not in i), words, strict=False):
+                image["alt"] = alt
 
 
 def register_anchors(app, doctree: nodes.document) -> None:

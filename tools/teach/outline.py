@@ -1,5 +1,6 @@
 """What a chapter holds, in order, for slides and handouts: prose, formulas, tables, figures, computed sentences."""
 
+import base64
 import html
 import re
 from typing import NamedTuple
@@ -85,8 +86,13 @@ def _outputs(cell: nbformat.NotebookNode, pages: str) -> list[Item]:
     alt = html.escape(shown.get("image", {}).get("alt", ""), quote=True)
     caption = shown.get("figure", {}).get("caption", "")
     found = []
-    for data in (output.get("data", {}) for output in cell.outputs):
-        if "image/png" in data:
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "image/svg+xml" in data:
+            words = html.escape(output.metadata.get("image/svg+xml", {}).get("alt", "") or alt, quote=True)
+            image = base64.b64encode("".join(data["image/svg+xml"]).encode()).decode()
+            found.append(Item("figure", f'<img alt="{words}" src="data:image/svg+xml;base64,{image}">', caption))
+        elif "image/png" in data:
             image = "".join(data["image/png"].split())
             found.append(Item("figure", f'<img alt="{alt}" src="data:image/png;base64,{image}">', caption))
         elif "medgen-explore" in data.get("text/html", ""):
