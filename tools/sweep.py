@@ -24,7 +24,7 @@ from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Prob
 from tools import ROOT
 
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")
-FIRST = ("breast hospitals", "mitosis", "breast ultrasound")
+FIRST = ("breast hospitals", "mitosis", "breast scanners")
 GROUPS = ("primary", "selection", "exploratory")
 WORK = ROOT / "_sweep"
 STORE = ROOT / evidence.STORE

@@ -105,10 +105,15 @@ def result(
         tuple(sorted(set(picked["steps"]))), ", ".join(sorted(set(picked["versions"]))),
         ", ".join(sorted(set(picked["device"]))), rows.drop_duplicates(KEY)["seconds"].sum(),
         f"evidence store, protocol {', '.join(str(value) for value in sorted(set(picked['protocol'])))}",
-        tuple(info for name, info in DATASETS.items() if name == problem.partition(":")[0].replace(" ", "-")),
+        tuple(info for name, info in DATASETS.items() if name in _data_of(problem)),
     )  # fmt: skip
     known = picked.dropna(subset="site").set_index("domain")["site"].to_dict()
     return Result(picked, tuple(methods), about, metric, unit, inside, known)
+
+
+def _data_of(problem: str) -> set[str]:
+    """What `load` calls the images of a problem of this or an earlier protocol."""
+    return {p.data for p in PROBLEMS if p.name == problem} | {problem.partition(":")[0].replace(" ", "-")}
 
 
 # -------------------------------------------------------------------------------------------------- repeat a row

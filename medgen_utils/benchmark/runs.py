@@ -22,7 +22,7 @@ from medgen_utils.benchmark.entries import Contender, Problem
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.machine import device_name, run_side_by_side, training_device
 
-RISE = 0.002  # of the mean source-validation AUROC over the last quarter: above it, training had not stopped
+RISE = 0.005  # of the mean source-validation AUROC over the last quarter: above it, training had not stopped
 GAIN = 0.005  # of the same AUROC by twice the steps: above it, the budget was too small
 BUDGETS = (500, 1000, 2000, 4000, 8000)
 

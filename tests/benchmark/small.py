@@ -26,7 +26,7 @@ SMALL = Problem(
     steps=2,
     seeds=2,
     width=4,
-    real=False,
+    data="",
 )
 FEW = (
     Contender("ERM", "reference"),
@@ -36,4 +36,4 @@ FEW = (
 )
 INNER = {("small", target): inner for target, inner in zip(SMALL.targets, SMALL.inner, strict=True)}
 CREW = (replace(FEW[0], primary=True), replace(FEW[2], primary=True))
-PROBLEM = replace(SMALL, load=lambda seed: small_clinic(0), real=True, seeds=2)
+PROBLEM = replace(SMALL, load=lambda seed: small_clinic(0), data="clinic", seeds=2)

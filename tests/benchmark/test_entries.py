@@ -87,7 +87,7 @@ def test_all_contenders_search_the_same_learning_rates_and_weight_decays():
 
 def test_the_primary_family_gets_more_trials_on_images_of_patients_only():
     primary, other = replace(CONTENDERS[0], primary=True), replace(CONTENDERS[0], primary=False)
-    real, drawn = replace(SMALL, real=True), replace(SMALL, real=False)
+    real, drawn = replace(SMALL, data="clinic"), replace(SMALL, data="")
     assert real.trials(primary) > real.trials(other) == drawn.trials(primary) == drawn.trials(other)
     assert 12 <= sum(c.primary and c.family != "reference" for c in CONTENDERS) <= 14
 

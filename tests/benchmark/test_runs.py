@@ -74,7 +74,7 @@ def test_the_budget_is_the_first_at_which_neither_more_time_nor_more_steps_help(
 
 
 def test_predictions_are_kept_of_the_primary_family_on_images_of_patients(tmp_path):
-    crew, real = (replace(FEW[0], primary=True), FEW[2]), replace(SMALL, real=True, seeds=1)
+    crew, real = (replace(FEW[0], primary=True), FEW[2]), replace(SMALL, data="clinic", seeds=1)
     sweep(crew, [real], tmp_path / "r.csv", trials=1, n_jobs=1, predictions=tmp_path / "p")
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [
         "small--ERM--hospital A--0--0.npz", "small--ERM--new hospital--0--0.npz",
