@@ -131,6 +131,10 @@ CONTENDERS = (
         "stain jitter", "augmentation", needs_colour=True,
         augment=data_augmentation.stain_jitter, strengths={"strength": (0.1, 0.03, 0.3)},
     ),
+    Contender(
+        "RandAugment", "augmentation",
+        augment=data_augmentation.rand_augment, strengths={"strength": (1.0, 0.25, 1.0)},
+    ),
     Contender("RandConv", "augmentation", data_augmentation.RandConv, _weight(10, 1, 20)),
     Contender("AugMix", "augmentation", data_augmentation.AugMix, _weight(12, 1, 20)),
     Contender("amplitude mix", "augmentation", data_augmentation.AmplitudeMix, {"strength": (1.0, 0.2, 1.0)}),

@@ -18,6 +18,7 @@ ANY = {
     "random_convolution image": lambda x, g, s=1.0: A.random_convolution(x, g, 2 * s, mix=False),
     "amplitude": lambda x, g, s=1.0: A.amplitude_jitter(x, g, s),
     "augmix": lambda x, g, s=1.0: A.augmix(x, g, 3 * s),
+    "rand_augment": lambda x, g, s=1.0: A.rand_augment(x, g, s),
 }
 COLOUR = {
     "stain": lambda x, g, s=1.0: A.stain_jitter(x, g, 0.1 * s),
