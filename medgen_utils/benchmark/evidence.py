@@ -20,7 +20,7 @@ from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
-from medgen_utils.benchmark.standings import chosen
+from medgen_utils.benchmark.standings import chosen, common, finished
 from medgen_utils.data import DATASETS
 from medgen_utils.data.prepared import Source, obtain
 from medgen_utils.machine import with_one_thread
@@ -93,12 +93,16 @@ def result(
 ) -> Result:
     """Stored methods on a problem as a `Result`, the first the baseline, each with the trial that ``rule`` picks.
 
-    ``where`` filters further (protocol, image_size, ...); without a protocol the latest that has the problem.
+    ``where`` filters further (protocol, image_size, ...); without a protocol the latest that has the problem. Of a
+    sweep that is still running only the targets and seeds count that all of these methods have finished; ValueError
+    where there is none.
     """
     rows = read(problem=problem, **where)
     if "protocol" not in where:
         rows = rows[rows["protocol"] == rows["protocol"].max()]
-    rows = select(rows, method=methods)
+    rows = common(finished(select(rows, method=methods)))
+    if lacking := [name for name in methods if name not in set(rows["method"])]:
+        raise ValueError(f"{problem}: no target and seed at which {lacking} is finished beside the others yet")
     picked = chosen(rows, rule)
     inside = rows[rows["split"] == "validation"].merge(picked[KEY], on=KEY)
     about = About(

@@ -50,6 +50,47 @@ def chosen(results: pd.DataFrame, rule: str = RULES[0], inner: dict[tuple[str, s
     return picked.sort_values(UNIT, ignore_index=True)
 
 
+def finished(
+    results: pd.DataFrame,
+    contenders: Sequence[Contender] = CONTENDERS,
+    problems: Sequence[Problem] = PROBLEMS,
+) -> pd.DataFrame:
+    """The runs of those searches that have all their trials: a search cut short would have chosen among fewer.
+
+    A search is one method on one problem without one target (or pair), with one seed. Rows of methods or problems that
+    are no entries (the ensemble, earlier protocols) stay.
+    """
+    search = ["problem", "method", "left_out", "seed"]
+    trials = {(p.name, c.name): p.trials(c) for p in problems for c in contenders}
+    planned = pd.Series(list(zip(results["problem"], results["method"], strict=True)), results.index).map(trials)
+    have = results.groupby(search)["trial"].transform("nunique")
+    return results[planned.isna() | (results["seed"] == ALL_SEEDS) | (have >= planned)].reset_index(drop=True)
+
+
+def common(results: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.DataFrame:
+    """Only the units that can be compared: of each problem the targets and seeds that all ``methods`` have.
+
+    methods: by default all that the problem has; rows of others stay where they have every such unit. So a sweep that
+    is still running gives fair comparisons on fewer units instead of unfair ones on all. Rows that stand for all seeds
+    (the ensemble) stay where every seed is there for their target.
+    """
+    kept = []
+    for _, rows in results.groupby("problem", sort=False):
+        single = rows["seed"] == ALL_SEEDS
+        runs = rows[~single & ~rows["left_out"].str.contains(" + ", regex=False)]
+        judges = set(runs["method"] if methods is None else methods)
+        have = runs.groupby("method")[["left_out", "seed"]].apply(lambda part: set(map(tuple, part.to_numpy())))
+        units = set.intersection(*(have.get(name, set()) for name in judges)) if judges else set()
+        complete = {name for name, mine in have.items() if mine >= units}
+        inside = pd.Series(list(zip(rows["left_out"], rows["seed"], strict=True)), rows.index).isin(units)
+        pairs = rows["left_out"].str.contains(" + ", regex=False)
+        targets = {target for target, _ in units}
+        seeds = {target: sum(unit[0] == target for unit in units) for target in targets}
+        whole = rows["left_out"].map(seeds).fillna(0) == max(seeds.values(), default=-1)
+        kept.append(rows[rows["method"].isin(complete) & (inside | pairs) & ~single | single & whole])
+    return pd.concat(kept, ignore_index=True) if kept else results
+
+
 def coverage(
     results: pd.DataFrame,
     contenders: Sequence[Contender] = CONTENDERS,

@@ -12,7 +12,16 @@ from medgen_utils import plotting, selection
 from medgen_utils.benchmark import KEY, RULES
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
 from medgen_utils.benchmark.runs import plan
-from medgen_utils.benchmark.standings import by_family, by_rule, chosen, coverage, final_scores, standings
+from medgen_utils.benchmark.standings import (
+    by_family,
+    by_rule,
+    chosen,
+    common,
+    coverage,
+    final_scores,
+    finished,
+    standings,
+)
 from medgen_utils.evaluation.intervals import holm, t_interval
 
 DOMAINS = ("A", "B", "C", "D")
@@ -75,6 +84,34 @@ def test_what_is_chosen_is_what_the_rules_of_selection_choose(rule, seed):
     results = made_up(seed)
     at_once = chosen(results, rule, INNER)[[*UNIT, "trial", "auroc"]]
     assert list(at_once.itertuples(index=False, name=None)) == rule_by_rule(results, rule)
+
+
+def test_a_search_that_was_cut_short_does_not_count():
+    whole = made_up(trials=4)  # as many as these contenders have
+    short = whole.query("not (method == 'one' and left_out == 'A' and seed == 1 and trial == 2)")
+    left = finished(short, CREW, (REAL, DRAWN))
+    assert left.query("method == 'one' and left_out == 'A' and seed == 1").empty
+    rest = "not (method == 'one' and left_out == 'A' and seed == 1)"
+    pd.testing.assert_frame_equal(left, whole.query(rest).reset_index(drop=True))
+
+
+def test_only_units_that_all_methods_have_are_compared():
+    lacking = RESULTS.query("not (method == 'one' and problem == 'real' and (left_out == 'D' or seed == 2))")
+    left = common(lacking).query("problem == 'real' and not left_out.str.contains(' + ', regex=False)")
+    runs = left.groupby("method")[["left_out", "seed"]].apply(lambda part: set(map(tuple, part.to_numpy())))
+    assert all(units == {(target, seed) for target in "ABC" for seed in (0, 1)} for units in runs)
+    assert set(common(lacking, ["ERM", "two"]).query("problem == 'real'")["method"]) == {"ERM", "two", REFERENCE}
+    pd.testing.assert_frame_equal(common(RESULTS), RESULTS)
+    assert common(lacking.query("not (method == 'one' and problem == 'real')"), ["one"]).query("method == 'one'").size
+
+
+def test_the_ensemble_stays_where_every_seed_is_there():
+    whole = RESULTS.query("problem == 'real' and method != 'two'").copy()
+    mean = whole.query("method == 'ERM' and seed == 0 and trial == 0").assign(seed=-1, method="ensemble of seeds")
+    rows = pd.concat([whole, mean])
+    assert set(common(rows).query("seed == -1")["left_out"]) >= set(DOMAINS)
+    fewer = rows.query("not (method == 'one' and left_out == 'B' and seed == 2)")
+    assert "B" not in set(common(fewer).query("seed == -1")["left_out"])
 
 
 def test_selection_is_made_anew_for_every_unit_and_seed():
