@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
@@ -100,7 +100,9 @@ def result(
     rows = read(problem=problem, **where)
     if "protocol" not in where:
         rows = rows[rows["protocol"] == rows["protocol"].max()]
-    rows = common(finished(select(rows, method=methods)))
+    rows = select(rows, method=methods)
+    now = rows["protocol"] == PROTOCOL  # before, a search was made at seed 0 only
+    rows = pd.concat([rows[~now], common(finished(rows[now]))], ignore_index=True)
     if lacking := [name for name in methods if name not in set(rows["method"])]:
         raise ValueError(f"{problem}: no target and seed at which {lacking} is finished beside the others yet")
     picked = chosen(rows, rule)
