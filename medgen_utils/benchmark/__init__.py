@@ -3,12 +3,16 @@
 from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
+from medgen_utils.benchmark.one_source import OneSource, together, train_on_each
 from medgen_utils.benchmark.protocol import KEY, Task, run, run_task
+from medgen_utils.benchmark.reference import left_out
+from medgen_utils.benchmark.repair import repair_control
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import find_budget, provenance, read_results, sweep
 from medgen_utils.selection import RULES
 
 __all__ = [
-    "KEY", "RULES", "SCRATCH", "About", "Contender", "Result", "Task", "compare", "compare_frozen", "few_patients",
-    "find_budget", "provenance", "read_results", "run", "run_task", "sweep",
+    "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "compare", "compare_frozen",
+    "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run", "run_task",
+    "sweep", "together", "train_on_each",
 ]  # fmt: skip
