@@ -1,0 +1,56 @@
+"""A mixed model of a method's gain: scanners within sites, seeds within scanners. Chapter: scoreboard."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+class Gain(NamedTuple):
+    """value with low and high (the mean gain and its interval), and the standard deviations sd_site, sd_scanner (NaN
+    where no site has two) and sd_seed, with the numbers of sites, scanners and differences they rest on."""
+
+    value: float
+    low: float
+    high: float
+    sd_site: float
+    sd_scanner: float
+    sd_seed: float
+    sites: int
+    scanners: int
+    differences: int
+
+
+def mixed_gain(differences: pd.DataFrame, level: float = 0.95) -> Gain:
+    """Fit gain = mean + site + scanner within site + seed to the differences of a method from the baseline.
+
+    differences: columns value, site, domain (the scanner) and seed, a row a run. Site and scanner are random: the
+    interval of the mean is about other sites of the kind, by Student's t with sites - 1 degrees of freedom, since the
+    usual normal one is too narrow for so few. Restricted maximum likelihood (statsmodels' MixedLM). ValueError with
+    fewer than two sites, or where no site has two differences, so that the parts cannot be told apart.
+    """
+    import statsmodels.formula.api as smf  # a second to import
+
+    sites = differences["site"].nunique()
+    if sites < 2:
+        raise ValueError(f"the differences are of {sites} site: a gain at other sites needs at least 2")
+    if not differences.groupby("site").size().gt(1).any():
+        raise ValueError("one difference a site: sites and seeds cannot be told apart, use an interval over sites")
+    scanners = differences.groupby("site")["domain"].nunique()
+    nested = bool((scanners > 1).any()) and differences.groupby("domain").size().gt(1).any()
+    unit = differences["value"].std() or 1.0  # the search for the variances starts at 1
+    parts = {"scanner": "0 + C(domain)"} if nested else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a variance at its bound of zero, which is a result and no failure
+        scaled = differences.assign(value=differences["value"] / unit)
+        model = smf.mixedlm("value ~ 1", scaled, groups="site", re_formula="1", vc_formula=parts)
+        fit = model.fit(reml=True, method="powell")  # without gradients, which break down at that bound
+    value, error = unit * float(fit.fe_params.iloc[0]), unit * float(fit.bse_fe.iloc[0])
+    half = stats.t.ppf(0.5 + level / 2, sites - 1) * error
+    variances = [fit.cov_re.iloc[0, 0], fit.vcomp[0] if nested else np.nan, fit.scale]
+    spread = (unit * np.sqrt(np.maximum(variances, 0))).tolist()
+    return Gain(value, value - half, value + half, *spread, sites, int(scanners.sum()), len(differences))

@@ -1,0 +1,50 @@
+"""The mixed model finds what was put in, and agrees with plain formulas where the design is balanced."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from medgen_utils.benchmark.mixed import mixed_gain
+from medgen_utils.evaluation.intervals import t_interval
+
+
+def drawn(sites=6, scanners=1, seeds=3, mean=0.02, sd=(0.02, 0.0, 0.01), seed=0) -> pd.DataFrame:
+    random, rows = np.random.default_rng(seed), []
+    for site in range(sites):
+        of_site = random.normal(0, sd[0])
+        for scanner in range(scanners):
+            of_scanner = random.normal(0, sd[1])
+            for repeat in range(seeds):
+                value = mean + of_site + of_scanner + random.normal(0, sd[2])
+                rows.append([f"site {site}", f"site {site}, scanner {scanner}", repeat, value])
+    return pd.DataFrame(rows, columns=["site", "domain", "seed", "value"])
+
+
+def test_a_balanced_design_without_scanners_is_the_t_interval_over_sites():
+    frame = drawn(sd=(0.03, 0.0, 0.005))
+    gain = mixed_gain(frame)
+    by_site = frame.groupby("site")["value"].mean()
+    assert (gain.value, gain.low, gain.high) == pytest.approx(tuple(t_interval(by_site.to_numpy())[:3]), abs=2e-4)
+    assert np.isnan(gain.sd_scanner) and (gain.sites, gain.scanners, gain.differences) == (6, 6, 18)
+
+
+def test_a_balanced_nested_design_gives_the_components_of_variance_of_the_analysis_of_variance():
+    frame = drawn(sites=30, scanners=3, seeds=4, sd=(0.03, 0.02, 0.01))
+    gain = mixed_gain(frame)
+    within = frame.groupby("domain")["value"].var(ddof=1).mean()
+    scanner = frame.groupby(["site", "domain"])["value"].mean().groupby("site").var(ddof=1).mean() - within / 4
+    site = frame.groupby("site")["value"].mean().var(ddof=1) - scanner / 3 - within / 12
+    expected = np.sqrt([site, scanner, within])
+    assert np.array([gain.sd_site, gain.sd_scanner, gain.sd_seed]) == pytest.approx(expected, rel=0.02)
+
+
+def test_the_interval_covers_the_mean_of_other_sites():
+    covered = [g.low <= 0.02 <= g.high for g in (mixed_gain(drawn(sites=5, seeds=2, seed=s)) for s in range(120))]
+    assert stats.binomtest(sum(covered), len(covered), 0.95).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("sites", "seeds", "told"), [(1, 3, "1 site"), (4, 1, "one difference a site")])
+def test_what_cannot_be_told_apart_is_refused(sites, seeds, told):
+    with pytest.raises(ValueError, match=told):
+        mixed_gain(drawn(sites=sites, seeds=seeds))
