@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
 from medgen_utils.benchmark.standings import chosen, common, finished
 from medgen_utils.data import DATASETS
-from medgen_utils.data.prepared import Source, obtain
+from medgen_utils.data.released import released
 from medgen_utils.machine import with_one_thread
 from medgen_utils.selection import RULES
 
@@ -41,15 +40,8 @@ def path_of(file: str) -> Path:
 
     `DataUnavailable` and `DataCorrupt` as in `medgen_utils.data.prepared`; KeyError for a file the manifest lacks.
     """
-    here = Path(__file__).parents[2] / STORE / file
-    if here.exists():
-        return here
-    package = metadata.metadata("medgen-utils")
-    repository = dict(line.split(", ") for line in package.get_all("Project-URL"))["Repository"]
-    address = f"{repository}/raw/v{package['Version']}/{STORE}"
-    name = f"evidence-{package['Version']}-{file.replace('/', '-')}"
-    checksum = "" if file == MANIFEST else f"sha256:{manifest()['files'][file]['sha256']}"
-    return obtain(Source(name, f"{address}/{file}", checksum))
+    checksum = str if file == MANIFEST else lambda: f"sha256:{manifest()['files'][file]['sha256']}"
+    return released(f"{STORE}/{file}", checksum)
 
 
 def manifest() -> dict:

@@ -1,5 +1,6 @@
 """What only figures of the book need: a file a chapter, and schematics drawn by hand as SVG. Serves all chapters."""
 
 from medgen_utils.figures.drawings import schematic
+from medgen_utils.figures.pictures import at_two_sizes, by_domain
 
-__all__ = ["schematic"]
+__all__ = ["at_two_sizes", "by_domain", "schematic"]

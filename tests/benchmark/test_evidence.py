@@ -11,7 +11,7 @@ import pytest
 
 from medgen_utils.benchmark import KEY, evidence, packing
 from medgen_utils.benchmark.evidence import COLUMNS, RUNS
-from medgen_utils.data import prepared
+from medgen_utils.data import prepared, released
 from medgen_utils.evaluation import metrics_by
 
 STORE = Path(__file__).parents[2] / evidence.STORE
@@ -103,7 +103,7 @@ def test_outside_the_repository_the_files_come_from_the_release_and_are_checked(
         asked.append(source.address)
         shutil.copy(STORE / source.address.rpartition("evidence/")[2], path)
 
-    monkeypatch.setattr(evidence, "__file__", str(tmp_path / "a" / "medgen_utils" / "benchmark" / "evidence.py"))
+    monkeypatch.setattr(released, "__file__", str(tmp_path / "a" / "medgen_utils" / "data" / "released.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("MEDGEN_DATA", raising=False)
     monkeypatch.setattr(prepared, "_write", write)
