@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
 
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
@@ -112,6 +114,55 @@ def result(
 def _data_of(problem: str) -> set[str]:
     """What `load` calls the images of a problem of this or an earlier protocol."""
     return {p.data for p in PROBLEMS if p.name == problem} | {problem.partition(":")[0].replace(" ", "-")}
+
+
+class SoFar(NamedTuple):
+    """What the store has of a comparison (None where nothing can be compared yet), and the methods that it lacks."""
+
+    result: Result | None
+    lacking: tuple[str, ...]
+    problem: str
+
+    def plot(self) -> Figure | None:
+        """The figure of the result, where there is one."""
+        return self.result.plot() if self.result else None
+
+    def say(self) -> Markdown:
+        """The sentences of the result, how much of the sweep they rest on, and who is not in it yet, by name."""
+        if self.result is None:
+            return Markdown(
+                f"The evidence store has no runs on {self.problem} to compare yet: {_listed(self.lacking)}."
+            )
+        frame = self.result.frame
+        seeds, domains = frame["seed"].nunique(), frame["domain"].nunique()
+        rests = f"{seeds} seed{'s' if seeds > 1 else ''} at {domains} {self.result.unit}{'s' if domains > 1 else ''}"
+        later = f" Not finished there yet, so not in it: {_listed(self.lacking)}." if self.lacking else ""
+        return Markdown(f"{self.result.say().data} This rests on {rests} of the evidence store.{later}")
+
+
+def so_far(problem: str, methods: Sequence[str], protocol: int = PROTOCOL, **options: object) -> SoFar:
+    """`result` of those methods that the store has on the same targets and seeds; the first, the baseline, always.
+
+    For a page that is built while a sweep runs. The targets and seeds are those that give the most comparisons: how
+    many there are, times how many methods have them all. ``options`` as `result` takes them.
+    """
+    rows = load_rows(path_of(RUNS))
+    rows = rows[(rows["problem"] == problem) & (rows["protocol"] == protocol) & rows["method"].isin(methods)]
+    rows = finished(rows)
+    alone = rows[~rows["left_out"].str.contains(" + ", regex=False)]
+    have = {name: set(map(tuple, part[["left_out", "seed"]].to_numpy())) for name, part in alone.groupby("method")}
+    base, others = have.get(methods[0], set()), [name for name in methods[1:] if name in have]
+    shared = [have[name] & base for name in others]
+    units = max(shared, key=lambda some: len(some) * sum(more >= some for more in shared), default=set())
+    if not units:
+        return SoFar(None, tuple(methods), problem)
+    able = [methods[0], *(name for name in others if have[name] >= units)]
+    lacking = tuple(name for name in methods if name not in able)
+    return SoFar(result(problem, able, protocol=protocol, **options), lacking, problem)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 # -------------------------------------------------------------------------------------------------- repeat a row

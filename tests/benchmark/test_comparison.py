@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 
 from medgen_utils import clinic
@@ -50,3 +51,22 @@ def test_a_backbone_of_ones_own_takes_the_place_of_the_small_network(dataset):
 def test_the_line_under_a_result_names_all_its_numbers_of_steps(dataset):
     options = OPTIONS | {"steps": 4, "seeds": (0,), "target": clinic.NEW_HOSPITAL}
     assert compare(["ERM", "ERM, equal seconds"], dataset, **options).about.steps == (4, round(4 * EQUAL_SECONDS))
+
+
+def test_targets_in_a_tuple_are_left_out_together(dataset):
+    both = ("hospital A", clinic.NEW_HOSPITAL)
+    result = compare(["ERM"], dataset, target=[both], **OPTIONS | {"seeds": (0,)})
+    assert set(result.frame["domain"]) == set(both) and set(result.inside["domain"]) == set(dataset.domain_names) - set(
+        both
+    )
+
+
+def test_the_rise_is_that_of_the_in_domain_score_over_the_last_quarter(dataset):
+    options = OPTIONS | {"steps": 8, "target": clinic.NEW_HOSPITAL, "seeds": (0, 1)}
+    watched, plain = (compare(["ERM", FEW[2]], dataset, **options, evaluations=k) for k in (8, 0))
+    curves = [
+        run(ERM, dataset, clinic.NEW_HOSPITAL, steps=8, width=4, seed=k, evaluations=8).attrs["curve"] for k in (0, 1)
+    ]
+    assert watched.rises["ERM"] == pytest.approx(np.mean([curve[7] - curve[5] for curve in curves]))
+    assert list(watched.rises.index) == ["ERM", "jitter"] and plain.rises.empty
+    assert (watched.frame["prob_1"] == plain.frame["prob_1"]).all(), "looking on the way must not change the training"

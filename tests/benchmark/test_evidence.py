@@ -91,6 +91,29 @@ def test_a_stored_result_has_the_in_domain_score_of_the_chosen_trials(store):
     assert inside.to_dict() == chosen.to_dict()
 
 
+def test_what_is_not_finished_yet_is_named(store, monkeypatch):
+    whole = evidence.so_far("small", ["ERM", "jitter", "CORAL"])
+    assert whole.lacking == ("CORAL",) and whole.result.methods == ("ERM", "jitter")
+    pd.testing.assert_frame_equal(whole.result.frame, evidence.result("small", ["ERM", "jitter"]).frame)
+    said = whole.say().data
+    assert "2 seeds at 2 domains" in said and said.endswith("Not finished there yet, so not in it: CORAL.")
+    nothing = evidence.so_far("small", ["ERM", "CORAL", "DANN"])
+    assert nothing.result is None and nothing.plot() is None
+    assert "to compare yet: ERM, CORAL and DANN" in nothing.say().data
+    assert evidence.so_far("small", ["ERM", "jitter"], protocol=1).result is None
+
+
+def test_the_units_are_those_that_give_the_most_comparisons(store, monkeypatch):
+    rows = evidence.read(problem="small")
+    lagging = rows[(rows["method"] == "jitter") & (rows["left_out"] == "hospital A")].assign(method="lagging")
+    more = pd.concat([rows, lagging, rows[rows["method"] == "jitter"].assign(method="done")])
+    monkeypatch.setattr(evidence, "load_rows", lambda path: more)
+    found = evidence.so_far("small", ["ERM", "jitter", "lagging", "done"])
+    assert found.lacking == ("lagging",) and set(found.result.frame["domain"]) == {"hospital A", "new hospital"}
+    alone = evidence.so_far("small", ["ERM", "lagging"])
+    assert alone.lacking == () and set(alone.result.frame["domain"]) == {"hospital A"}
+
+
 def test_a_stored_result_names_the_data_it_shows():
     assert [info.name for info in evidence.result("mitosis", ["ERM", "CORAL"]).about.credit] == ["mitosis"]
     assert [info.name for info in evidence.result("clinic: shortcut", ["ERM"]).about.credit] == ["clinic"]

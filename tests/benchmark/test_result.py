@@ -1,5 +1,7 @@
 """What a result says is what its numbers allow: units counted as what they are, noise called noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,3 +150,23 @@ def test_one_method_alone_says_its_points_or_where_they_are_many_their_mean():
     few, many = (Result(stored([0.0] * n).frame, ("ERM",), ABOUT).say().data for n in (FEW, FEW + 1))
     assert few.count("0.700") == FEW
     assert many == "ERM reaches 0.700 AUROC over 7 domains (0.700 to 0.700, over 7 domains)."
+
+
+def test_results_stand_beside_each_other_as_if_run_together():
+    together = images(0.3)
+    frames = dict(iter(together.frame.groupby("algorithm")))
+    alone = [replace(together, frame=frames[name], methods=(name,)) for name in ("ERM", "remedy")]
+    joined = alone[0].beside(alone[1])
+    assert joined.methods == ("ERM", "remedy") and joined.about.seconds == 2 * ABOUT.seconds
+    pd.testing.assert_frame_equal(joined.differences(), together.differences())
+
+
+def test_results_of_other_runs_do_not_stand_beside():
+    one, other = images(), images(domains=("Cairo",))
+    with pytest.raises(ValueError, match="in both"):
+        one.beside(one)
+    renamed = replace(
+        other, frame=other.frame.assign(algorithm="other " + other.frame["algorithm"]), methods=("other ERM",)
+    )
+    with pytest.raises(ValueError, match="not on the same"):
+        one.beside(renamed)
