@@ -2,5 +2,6 @@
 
 from medgen_utils.figures.drawings import schematic
 from medgen_utils.figures.pictures import at_two_sizes, by_domain
+from medgen_utils.figures.sortable import sortable
 
-__all__ = ["at_two_sizes", "by_domain", "schematic"]
+__all__ = ["at_two_sizes", "by_domain", "schematic", "sortable"]
