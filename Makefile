@@ -1,5 +1,7 @@
 # Two commands on a fresh machine with Python 3.11 or newer: `make book` and `make test`. `make help` lists the rest.
+# Without a GPU of NVIDIA, a tenth of the download: `make book TORCH="--index-url https://download.pytorch.org/whl/cpu"`.
 PYTHON ?= python3
+TORCH ?=
 BIN := .venv/bin
 NOTEBOOK ?=
 PORT ?= 8000
@@ -13,6 +15,18 @@ BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help sweep book test lab serve execute lint format write teach clean site explorer colab zip epub audit-site
+.PHONY: data package publish-check
+
+# Whoever names a Python gets that one, or is told why not.
+ifeq ($(origin PYTHON),command line)
+ifneq ($(wildcard $(BIN)/python),)
+VERSION_OF = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifneq ($(call VERSION_OF,$(PYTHON)),$(call VERSION_OF,$(BIN)/python))
+$(error .venv holds Python $(call VERSION_OF,$(BIN)/python), and PYTHON=$(PYTHON) is $(or $(call VERSION_OF,$(PYTHON)),not there): \
+	rm -rf .venv first, or leave PYTHON out)
+endif
+endif
+endif
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +38,7 @@ book: site ## Build the site into _build/html
 	@echo "or run 'make serve' and open http://localhost:$(PORT)"
 
 site: .venv/book
-	@echo "Building the site from the chapters and their stored outputs: about a minute ..."
+	@echo "Step 3 of 3: the site, from the chapters and their stored outputs: about a minute, nothing is shown meanwhile ..."
 	@$(BUILD)
 
 test: export MEDGEN_MODE = fast
@@ -32,12 +46,11 @@ test: .venv/dev lint site ## Lint, build the site, run the unit tests, the noteb
 	$(BIN)/pytest chapters tests -n 2 --dist loadfile -rs \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
-lab: .venv/lab ## Open the chapters in JupyterLab
-	$(BIN)/jupyter lab chapters
+lab: .venv/lab ## Open the chapters in JupyterLab (options of its own: LAB="--no-browser --port 8899")
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB) chapters
 
 serve: site ## Build the site and serve it on http://localhost:8000 (PORT=...)
-	@echo "http://localhost:$(PORT)  (Ctrl-C stops)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+	@$(BIN)/python -m tools.site.serve $(PORT)
 
 zip: site ## Pack the site into _build/medgen-book-VERSION.zip, to be read without a network
 	$(BIN)/python -m tools.site.archive
@@ -72,6 +85,15 @@ format: .venv/dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+data: .venv/book ## Fetch the data that the chapters use, where it is not on this machine yet
+	$(BIN)/python -m tools.data
+
+package: .venv/dev ## Write what Colab installs, medgen_utils.zip, and wheel and source distribution into _build/package
+	$(BIN)/python -m tools.publish.package
+
+publish-check: .venv/dev ## Say what remains before the book is public (give it its address: ADDRESS=https://github.com/OWNER/NAME)
+	@$(BIN)/python -m tools.publish "$(ADDRESS)"
+
 write: .venv/book ## Write all that is derived: address, version, quizzes, exercise stubs, results, claims
 	$(BIN)/python -m tools.write
 
@@ -87,14 +109,16 @@ clean: ## Delete what was built (the environment too: rm -rf .venv)
 		{ echo "Python 3.11 or newer is needed; '$(PYTHON)' is missing or older. Try: make PYTHON=python3.12 book"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || echo "Making the environment .venv with $(PYTHON) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@touch $@
 
 # PyTorch first, because it is most of the wait; at a terminal pip shows how far it is.
 .venv/book: .venv/python requirements.txt constraints.txt pyproject.toml
-	@echo "Installing PyTorch into .venv, if it is not there: about 5 GB on disk, some minutes ..."
-	@$(PIP) $(if $(MAKE_TERMOUT),,-q) torch torchvision
-	@echo "Installing Jupyter Book and what else the chapters and the site need: a minute or two ..."
+	@echo "Step 1 of 3: PyTorch into .venv, if it is not there: about 5 GB on disk, two to ten minutes ..."
+	@$(BIN)/python -c 'import torchvision' 2>/dev/null || \
+		$(PIP) --progress-bar $(if $(MAKE_TERMOUT),on,off) $(TORCH) torch torchvision
+	@echo "Step 2 of 3: Jupyter Book and what else the chapters and the site need: one to two minutes ..."
 	@$(PIP) -q -r requirements.txt
 	@touch $@
 
@@ -114,5 +138,5 @@ COLAB_PYTHON ?= python$(shell sed -n 's/^. python==//p' tools/colab_versions.txt
 	rm -rf .venv-colab
 	if $(COLAB_PYTHON) --version >/dev/null 2>&1; then $(COLAB_PYTHON) -m venv .venv-colab; \
 		else echo "$(COLAB_PYTHON) is not here: using $(PYTHON)"; $(PYTHON) -m venv .venv-colab; fi
-	.venv-colab/bin/python -m pip install -q -r tools/colab_versions.txt nbclient
+	.venv-colab/bin/python -m pip install -q -r tools/colab_versions.txt nbclient build
 	@touch $@

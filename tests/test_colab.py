@@ -1,10 +1,8 @@
-"""Colab, Codespaces and GitHub: the set-up cell, the list of versions, the forms and workflows."""
+"""Colab, Codespaces and GitHub: the set-up cell, the list of versions, the forms, the container."""
 
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,10 @@ import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
 from tools import colab, colab_versions
-from tools.address import Address, wanted
+from tools.address import Address
 from tools.write import stamp
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = [ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml" for name in ("problem", "idea")]
 UNTOUCHED = ("torch", "torchvision", "numpy", "ipython", "ipywidgets", "ipykernel")
 
@@ -42,7 +39,7 @@ class Shell:
 
 @pytest.fixture
 def cell() -> str:
-    return stamp.setup_source("feature_alignment", ["clinic"], Address("owner/name", "7.8.9"))
+    return stamp.setup_source("feature_alignment", ["clinic"], Address("owner/name", "7.8.9"), checksum="abc")
 
 
 @pytest.fixture
@@ -60,7 +57,7 @@ def shell(monkeypatch):
 def test_the_set_up_cell_installs_two_packages_once_and_without_dependencies(shell, cell):
     shell.run(cell)
     assert shell.asked == [
-        "install -q --no-deps https://github.com/owner/name/archive/refs/tags/v7.8.9.zip",
+        "install -q --no-deps https://github.com/owner/name/releases/download/v7.8.9/medgen_utils.zip#sha256=abc",
         "install -q --no-deps medmnist",
     ]
     shell.run(cell)
@@ -81,30 +78,21 @@ def test_the_set_up_cell_prints_the_table(shell, cell, capsys):
     }
 
 
-def test_every_chapter_has_this_cell():
-    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        first = "".join(next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["source"])
-        needs = notebook["metadata"]["medgen"]
-        expected = stamp.setup_source(path.stem, needs["data"], wanted(), needs.get("packages", []))
-        assert first == expected, path.stem
-        assert all(f"--no-deps {package}\n" in first for package in needs.get("packages", []))
+def test_without_an_address_the_cell_installs_what_the_reader_has_uploaded(shell):
+    shell.run(stamp.setup_source("feature_alignment", ["clinic"], Address("", "7.8.9")))
+    assert shell.asked == ["install -q --no-deps ./medgen_utils.zip", "install -q --no-deps medmnist"]
 
 
 # ------------------------------------------------------------------------------------------------ the run on Colab
 
 
-def test_a_local_archive_stands_in_for_the_tag_and_can_be_installed(tmp_path, cell):
-    package = colab.archive(tmp_path)
-    source = colab.stand_in(cell, package)
-    assert package.as_uri() in source and "https://github.com" not in source
+@pytest.mark.parametrize("address", [Address("owner/name", "7.8.9"), Address("", "7.8.9")])
+def test_an_archive_of_this_checkout_stands_in_for_what_a_cell_installs(tmp_path, address):
+    package = tmp_path / "medgen_utils.zip"
+    source = colab.stand_in(stamp.setup_source("a", [], address, checksum="ab"), package)
+    assert source.count(".zip") == 1 + (not address.slug) and f"--no-deps {package.as_uri()}\n" in source
     with pytest.raises(ValueError, match="make write"):
         colab.stand_in("setup()", package)
-    command = [sys.executable, "-c", "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())", package]
-    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    package_files = [path for path in (ROOT / "medgen_utils").rglob("*.*") if path.suffix != ".pyc"]
-    whole = {f"checkout/{path.relative_to(ROOT)}" for path in package_files}
-    assert {"checkout/pyproject.toml", "checkout/README.md", *whole} == set(names)
 
 
 def test_an_added_removed_or_replaced_package_is_seen():
@@ -168,38 +156,7 @@ def test_the_script_writes_the_list(tmp_path, monkeypatch, capsys):
     assert "nothing has changed" in capsys.readouterr().out
 
 
-# --------------------------------------------------------------------------------------- forms, workflows, container
-
-
-def commands(path: Path) -> list[str]:
-    """The shell lines of a workflow."""
-    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
-    return [line for job in jobs for step in job["steps"] for line in step.get("run", "").splitlines()]
-
-
-def make_targets(text: str) -> set[str]:
-    return set(re.findall(r"\bmake ([a-z.][\w./-]*)", text))
-
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_workflows_call_what_exists_and_may_do_little(path):
-    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert workflow["permissions"] == {"contents": "read"}
-    assert all("timeout-minutes" in job or "environment" in job for job in workflow["jobs"].values())
-    lines = "\n".join(commands(path))
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert [target for target in make_targets(lines) if f"\n{target}:" not in makefile] == []
-    scripts = re.findall(r"(?:python|bash) ([\w./]+)", lines)
-    scripts += [name.replace(".", "/") + ".py" for name in re.findall(r"python -m (tools[\w.]*)", lines)]
-    assert [name for name in scripts if not (ROOT / name).is_file()] == []
-
-
-def test_there_is_a_workflow_for_tests_site_and_colab():
-    lines = {path.stem: "\n".join(commands(path)) for path in WORKFLOWS}
-    assert "bash .ci/run" in lines["test"]
-    assert "make book" in lines["pages"]
-    assert "make colab" in lines["colab"]
-    assert "schedule:" in (ROOT / ".github" / "workflows" / "colab.yml").read_text(encoding="utf-8")
+# --------------------------------------------------------------------------------------- forms and container
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)

@@ -47,7 +47,7 @@ def test_the_guide_names_files_and_commands_that_exist():
     assert len(paths) >= 15
     assert [path for path in paths if not (ROOT / path.rstrip(".")).exists()] == []
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"`make ([a-z]+)", GUIDE)) | set(re.findall(r"^(?:\w+=\S+ )*make ([a-z]+)", GUIDE, re.M))
+    targets = set(re.findall(r"`make ([a-z-]+)", GUIDE)) | set(re.findall(r"^(?:\w+=\S+ )*make ([a-z-]+)", GUIDE, re.M))
     assert {"book", "test", "sweep", "colab", "write"} <= targets
     assert [target for target in targets if f"\n{target}:" not in makefile] == []
     links = [target.split("#")[0] for target in re.findall(r"\]\((?!http)([^)]+)\)", GUIDE)]

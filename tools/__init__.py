@@ -1,7 +1,7 @@
 """What makes the book from its chapters: ``site`` (pages), ``teach`` (for class), ``write`` (what is derived).
 
-Beside them: `address` (where the book lives), `execute` and `sweep` (what trains), `colab` (with Colab's versions),
-`chapter_size` (what a reader has before them).
+``publish`` (what goes out). Beside them: `address` (where the book lives), `data` (what the chapters need),
+`execute` and `sweep` (what trains), `colab` (with Colab's versions), `chapter_size` (what a reader has before them).
 Every tool runs from the root of the repository: ``python -m tools.write``, ``python -m tools.site.lighthouse``.
 """
 

@@ -5,9 +5,9 @@ set-up cell of the first chapter has to install them. Each notebook runs in fast
 and is not written. The run fails where a cell fails, where the set-up cell takes longer than it may, or where anything
 but the two packages has changed in the environment.
 
-The set-up cell fetches the package by the tag of this version. So that a change can be tried before it is published,
-an archive of this checkout stands in for it, and its evidence store for the one that the package would download;
-``--published`` leaves both addresses as they are.
+The set-up cell installs the archive of a release, or one that the reader has uploaded. So that a change can be tried
+before it is published, an archive of this checkout stands in for it; ``--published`` leaves the address as it is.
+Before the chapters, the wheel and the source distribution are each installed and tried (`SMOKE`).
 """
 
 import os
@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -25,12 +24,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from tools import ROOT
-from tools.address import wanted
+from tools.publish.package import ARCHIVE, SMOKE, build
 
 INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
 SETUP_SECONDS = 60
 CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
-ARCHIVED = ("pyproject.toml", "README.md", *(f"medgen_utils/**/*.{kind}" for kind in ("py", "j2", "css", "json")))
 
 
 def pip(*arguments: str) -> str:
@@ -50,33 +48,9 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name, _ in before.items() ^ after.items()}
 
 
-def archive(folder: Path, root: Path = ROOT) -> Path:
-    """A zip of what installing this checkout needs, laid out as GitHub lays out the archive of a tag."""
-    path = folder / "checkout.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for pattern in ARCHIVED:
-            for source in sorted(root.glob(pattern)):
-                file.write(source, Path("checkout") / source.relative_to(root))
-    return path
-
-
-def data_folder(folder: Path, root: Path = ROOT) -> Path:
-    """MEDGEN_DATA as it is, if it is set, and in it the evidence store, which an installed package downloads: links."""
-    path = folder / "data"
-    path.mkdir()
-    given = Path(os.environ["MEDGEN_DATA"]).resolve().iterdir() if os.environ.get("MEDGEN_DATA") else ()
-    store, version = root / "chapters/evidence", wanted(root).version
-    stored = [source for source in store.rglob("*") if source.is_file()]
-    names = {source: source.name for source in given}
-    names |= {s: f"evidence-{version}-{'-'.join(s.relative_to(store).parts)}" for s in stored}
-    for source, name in names.items():
-        (path / name).symlink_to(source)
-    return path
-
-
 def stand_in(source: str, package: Path) -> str:
-    """The set-up cell with the address of the tag replaced by a local archive. ValueError where it has no address."""
-    text, found = re.subn(r"https://github\.com/\S+\.zip", package.as_uri(), source)
+    """The set-up cell with a local archive in place of what it installs. ValueError where it installs no archive."""
+    text, found = re.subn(rf"\S+/{re.escape(ARCHIVE)}\S*", package.as_uri(), source)
     if found != 1:
         raise ValueError(f"the set-up cell names {found} archives instead of one: run `make write`")
     return text
@@ -113,9 +87,12 @@ def main(arguments: list[str]) -> int:
     before, problems = packages(), []
     print("python", sys.version.split()[0], *(f"{name} {before[name]}" for name in ("torch", "numpy", "ipykernel")))
     with tempfile.TemporaryDirectory() as folder:
-        package = None if published else archive(Path(folder))
-        if not published:
-            os.environ["MEDGEN_DATA"] = str(data_folder(Path(folder)))
+        for built in () if published else build(Path(folder)):
+            pip("install", "--quiet", "--no-deps", str(built))
+            subprocess.run([sys.executable, "-c", SMOKE], check=True, cwd=folder)
+            pip("uninstall", "--yes", "--quiet", "medgen-utils")
+            print(f"{built.name:<40} installed and tried", flush=True)
+        package = None if published else Path(folder) / ARCHIVE
         for path in notebooks:
             try:
                 setup_seconds, seconds = run(path, package)

@@ -1,7 +1,7 @@
 """The evidence store: the runs of the sweep, of which every score of the scoreboard is computed. Chapter: scoreboard.
 
 ``chapters/evidence/`` holds ``runs.csv.gz``, ``predictions/*.npz`` and ``manifest.json``, which names each file with
-its SHA-256; its README says how each part was made. Outside the repository the files come from the book's release.
+its SHA-256; its README says how each part was made. An installed package holds the store itself (setup.py).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ TOLERANCE = 0.02  # AUROC: what another machine's arithmetic, grown over a train
 
 
 def path_of(file: str) -> Path:
-    """A file of the store: in the repository where we are in it, else downloaded from its release and checked.
+    """A file of the store, in the repository or carried by the installed package; errors as `released`.
 
-    `DataUnavailable` and `DataCorrupt` as in `medgen_utils.data.prepared`; KeyError for a file the manifest lacks.
+    KeyError for a file the manifest lacks.
     """
     checksum = str if file == MANIFEST else lambda: f"sha256:{manifest()['files'][file]['sha256']}"
     return released(f"{STORE}/{file}", checksum)

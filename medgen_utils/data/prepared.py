@@ -163,9 +163,20 @@ def _write(source: Source, temporary: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Only one process at a time works on ``path``; the others wait. A process that dies frees its lock."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("a+b") as stream:
+    """Only one process at a time works on ``path``; the others wait. A process that dies frees its lock.
+
+    DataUnavailable where the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("a+b")
+    except OSError as error:
+        raise DataUnavailable(
+            f"{path.name} cannot be kept: {path.parent} cannot be written ({error.strerror}). Name a folder of yours "
+            f"in the environment variable XDG_CACHE_HOME, or put the file into the folder that MEDGEN_DATA names "
+            f"({os.environ.get('MEDGEN_DATA') or 'not set'})"
+        ) from error
+    with lock as stream:
         try:
             import fcntl
         except ImportError:  # Windows

@@ -11,7 +11,7 @@ import pytest
 
 from medgen_utils.benchmark import KEY, evidence, packing
 from medgen_utils.benchmark.evidence import COLUMNS, RUNS
-from medgen_utils.data import prepared, released
+from medgen_utils.data import DataCorrupt, released
 from medgen_utils.evaluation import metrics_by
 
 STORE = Path(__file__).parents[2] / evidence.STORE
@@ -119,23 +119,13 @@ def test_a_stored_result_names_the_data_it_shows():
     assert [info.name for info in evidence.result("clinic: shortcut", ["ERM"]).about.credit] == ["clinic"]
 
 
-def test_outside_the_repository_the_files_come_from_the_release_and_are_checked(tmp_path, monkeypatch):
-    asked = []
-
-    def write(source, path):
-        asked.append(source.address)
-        shutil.copy(STORE / source.address.rpartition("evidence/")[2], path)
-
-    monkeypatch.setattr(released, "__file__", str(tmp_path / "a" / "medgen_utils" / "data" / "released.py"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("MEDGEN_DATA", raising=False)
-    monkeypatch.setattr(prepared, "_write", write)
+def test_an_installed_package_reads_the_store_that_it_carries_and_checks_it(tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages" / "medgen_utils"
+    monkeypatch.setattr(released, "__file__", str(installed / "data" / "released.py"))
+    carried = installed / "carried" / evidence.STORE
+    shutil.copytree(STORE, carried)
     rows = evidence.read()
     assert len(rows) == gzip.decompress((STORE / RUNS).read_bytes()).count(b"\n") - 1
-    assert all("/raw/v" in address for address in asked) and len(asked) == 2
-    evidence.read()
-    assert len(asked) == 2, "downloaded twice"
-    (damaged,) = (tmp_path / "medgen").glob("*runs.csv.gz")
-    damaged.write_bytes(b"other")
-    with pytest.raises(prepared.DataCorrupt, match="SHA256"):
+    (carried / RUNS).write_bytes(b"other")
+    with pytest.raises(DataCorrupt, match="SHA256"):
         evidence.read()

@@ -73,7 +73,7 @@ def test_a_page_is_mended():
     <details class="hide"><summary>Show code</summary></details><tr valign="top"><img src="a.png" alt="a"></tr>
     <div class="medgen-explore"><input type="range"><figure style="display:none" data-value="2"><b>x</b></figure></div>
     <svg viewBox="0 0 1 1"></svg><a href="../audit/index.html">audit</a></body></html>"""
-    tree = ElementTree.fromstring(epub.mend(page, "owner.github.io/name/"))
+    tree = ElementTree.fromstring(epub.mend(page, "https://owner.github.io/name/"))
     tags = [tag.tag for tag in tree.iter()]
     assert {"script", "link", "details", "input"}.isdisjoint(tags) and "figure" in tags
     (figure,) = tree.iter("figure")
@@ -82,3 +82,5 @@ def test_a_page_is_mended():
     assert svg.get("viewBox") == "0 0 1 1"
     (link,) = tree.iter("a")
     assert link.get("href") == "https://owner.github.io/name/audit/index.html"
+    without = ElementTree.fromstring(epub.mend(page, ""))
+    assert list(without.iter("a")) == [] and "audit" in "".join(without.itertext())

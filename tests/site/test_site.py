@@ -3,13 +3,13 @@
 import functools
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 
 from tools import ROOT, SITE
+from tools.publish import links
 
 
 def toc_pages() -> list[str]:
@@ -60,20 +60,8 @@ def test_drawings_are_named_or_hidden(page):
         assert figure.get("aria-label")
 
 
-@pages
-def test_internal_links_and_anchors_lead_somewhere(page):
-    here = SITE / f"{page}.html"
-    broken = []
-    for link in html(page).find_all("a", href=True):
-        url = urlsplit(link["href"])
-        if url.scheme or url.netloc:
-            continue
-        target = (here.parent / unquote(url.path)).resolve() if url.path else here
-        target = target / "index.html" if target.is_dir() else target
-        anchor = unquote(url.fragment) if target.suffix == ".html" else ""
-        if not target.is_file() or (anchor and not soup(target).find(id=anchor)):
-            broken.append(link["href"])
-    assert broken == []
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere():
+    assert links.problems(SITE) == []
 
 
 @pages
@@ -84,18 +72,6 @@ def test_every_cross_reference_was_resolved(page):
 @pages
 def test_page_shows_no_traceback(page):
     assert "Traceback (most recent call last)" not in html(page).get_text()
-
-
-@pages
-def test_notebook_page_has_a_colab_button_that_leads_to_the_notebook(page):
-    buttons = {link["href"] for link in html(page).find_all("a", href=True) if "colab.research.google" in link["href"]}
-    launch = {href for href in buttons if "/blob/" in href}
-    if not (ROOT / f"{page}.ipynb").is_file():
-        assert launch == set()
-        return
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    slug = urlsplit(config["repository"]["url"]).path.strip("/")
-    assert launch == {f"https://colab.research.google.com/github/{slug}/blob/main/{page}.ipynb"}
 
 
 def test_not_found_page_needs_no_other_file():

@@ -4,23 +4,19 @@ import gzip
 import json
 import re
 import zipfile
-from urllib.parse import parse_qs, urlsplit
-from xml.etree import ElementTree
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from PIL import Image
 
 from tests.site.test_site import PAGES, ROOT, SITE, html, pages
-from tools.address import wanted
 from tools.site import archive, finish
 
 pytestmark = pytest.mark.skipif(not SITE.is_dir(), reason="the site is not built: run `make book` first")
 
 NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").is_file()]
 notebooks = pytest.mark.parametrize("page", NOTEBOOKS)
-CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-BASE = CONFIG["html"]["baseurl"]
 MEGABYTE = 1_000_000
 PACKED = {".html", ".js", ".css", ".svg", ".json"}
 
@@ -38,39 +34,15 @@ def test_page_describes_itself(page):
     assert 30 <= len(meta(page, "description")) <= 210
     assert meta(page, "og:description") == meta(page, "description")
     assert meta(page, "og:title") and meta(page, "og:site_name")
-    assert meta(page, "og:url") == f"{BASE}{page}.html" == html(page).find("link", rel="canonical")["href"]
 
 
 def test_descriptions_tell_pages_apart():
     assert len({meta(page, "description") for page in PAGES}) == len(PAGES)
 
 
-def test_picture_of_link_previews_exists_in_the_right_size():
-    path = SITE / meta(PAGES[0], "og:image").removeprefix(BASE)
-    assert Image.open(path).size == (1200, 630)
-
-
-@pages
-def test_a_problem_report_knows_chapter_and_version(page):
-    links = [
-        link["href"] for link in html(page).select(".mg-stamp a, a.dropdown-item") if "/issues/new" in link["href"]
-    ]
-    assert len(links) == 2
-    version = wanted().version
-    for link in links:
-        expected = {"template": ["problem.yml"], "chapter": [page.rsplit("/", 1)[-1]], "version": [version]}
-        assert parse_qs(urlsplit(link).query) == expected
-
-
 def test_the_form_of_a_problem_has_the_fields_that_links_fill_in():
     form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/problem.yml").read_text(encoding="utf-8"))
     assert {"chapter", "version"} <= {field.get("id") for field in form["body"]}
-
-
-@pages
-def test_edit_link_leads_to_the_source(page):
-    sources = [link["href"] for link in html(page).select(".mg-stamp a") if "/edit/" in link["href"]]
-    assert [(ROOT / link.split("/edit/main/")[1]).is_file() for link in sources] == [True]
 
 
 @notebooks
@@ -79,12 +51,6 @@ def test_page_says_when_and_with_what_it_was_run(page):
     words = html(page).select_one(".mg-stamp").get_text()
     for part in (executed["date"], f"{executed['mode']} mode", executed["torch"], executed["python"]):
         assert part in words
-
-
-def test_sitemap_lists_every_page_and_robots_names_it():
-    found = [place.text for place in ElementTree.parse(SITE / "sitemap.xml").findall(".//{*}loc")]
-    assert sorted(found) == sorted(f"{BASE}{page}.html" for page in PAGES)
-    assert f"Sitemap: {BASE}sitemap.xml" in (SITE / "robots.txt").read_text(encoding="utf-8")
 
 
 @pages

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 
 from medgen_utils.figures import schematic
 from tools import ROOT
+from tools.address import Address, wanted
 from tools.teach import exercises, material, outline, work_through
 
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
@@ -90,14 +91,28 @@ def test_links_of_a_notebook_that_travels_lead_to_the_site(written, kind, chapte
     assert re.findall(r"</details>\n(?!<details>|\n).*", text) == [], "Markdown after HTML needs a blank line"
     assert "Open in Colab" not in text
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    assert targets
+    assert targets or not wanted().slug
     assert [target for target in targets if not target.startswith("https://")] == []
+
+
+def test_links_to_other_pages_lead_to_the_site_and_lose_themselves_where_there_is_none():
+    text = "See [the *gap* [1]](generalization_gap.ipynb#part), [here](#part) and [there](https://example.org)."
+    with_site, without = (outline.absolute_links(text, pages) for pages in ("https://a.github.io/b/", ""))
+    assert "[the *gap* [1]](https://a.github.io/b/chapters/generalization_gap.html#part), [here](#part)" in with_site
+    assert without == "See the *gap* [1], [here](#part) and [there](https://example.org)."
+
+
+def test_what_travels_names_its_origin_where_there_is_one():
+    assert 'href="https://a.github.io/b/chapters/c.html"' in material.credit(Address("a/b", "1.0"), "c")
+    assert "href" not in material.credit(Address("", "1.0"), "c") and "version 1.0." in material.credit(
+        Address("", "1.0"), "c"
+    )
 
 
 @every_chapter
 def test_slides_and_handout_show_every_figure_with_its_words(written, chapter):
-    wanted = outline.read(NOTEBOOKS[chapter], "example.org/")
-    pictures = [item for section in wanted.sections for item in section.items if item.kind == "figure"]
+    found = outline.read(NOTEBOOKS[chapter], "https://example.org/")
+    pictures = [item for section in found.sections for item in section.items if item.kind == "figure"]
     for kind in ("slides", "handouts"):
         page = BeautifulSoup((written / kind / f"{chapter}.html").read_text(encoding="utf-8"), "html.parser")
         words = [image.get("alt", "") for image in page.find_all("img")]
@@ -187,8 +202,8 @@ def test_reveal_is_the_published_one():
     folder = material.ASSETS / "reveal.js"
     sums = re.findall(r"^([0-9a-f]{64})  (\S+)$", (folder / "README.txt").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(sums) == 4
-    for wanted, name in sums:
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted
+    for expected, name in sums:
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected
     assert "Hakim El Hattab" in (folder / "LICENSE").read_text(encoding="utf-8")
 
 

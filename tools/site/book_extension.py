@@ -59,8 +59,10 @@ def drop_thebe(app, pagename: str, templatename: str, context: dict, doctree) ->
 
 def setup(app) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (epub.visit_math, None), (epub.visit_math, None))
+    app.connect("config-inited", page_data.configure)
     app.connect("config-inited", epub.configure)
     app.connect("builder-inited", epub.prepare)
+    app.connect("source-read", page_data.lead_to_repository)
     app.connect("doctree-read", name_cells, priority=400)
     app.connect("doctree-read", register_anchors)
     app.connect("html-page-context", drop_thebe, priority=900)

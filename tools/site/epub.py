@@ -9,6 +9,7 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from bs4 import BeautifulSoup
 from docutils import nodes
@@ -29,7 +30,12 @@ ADDED = "explore/figure.webp"  # of the live pages, which are otherwise left out
 def configure(app, config) -> None:
     """What the builder checks before it starts."""
     config.version = wanted().version
-    config.epub_uid, config.epub_identifier = "medgen", f"https://{wanted().pages}"
+    config.epub_uid, config.epub_identifier = "medgen", identifier()
+
+
+def identifier() -> str:
+    """What tells this book from all others: the address of its site, or a name of its own where it has none."""
+    return wanted().pages or uuid5(NAMESPACE_URL, "medgen").urn
 
 
 def prepare(app) -> None:
@@ -54,7 +60,7 @@ def visit_math(translator, node: nodes.Element) -> None:
 
 
 def mend(text: str, site: str) -> str:
-    """One page as XHTML: no scripts, no folded code, every frame of a slider, links out of the book to the site."""
+    """One page as XHTML: no scripts, no folded code, every frame of a slider, links out of it to the site, if any."""
     page = BeautifulSoup(text, "html.parser")
     for tag in page.select(UNUSED):
         tag.decompose()
@@ -63,7 +69,10 @@ def mend(text: str, site: str) -> str:
         value = figure.attrs.pop("data-value", "")
         figure.insert(0, BeautifulSoup(f"<p><strong>{value}</strong></p>", "html.parser"))
     for link in page.select("a[href*='../audit/'], a[href*='../explore/']"):
-        link["href"] = f"https://{site}" + link["href"].lstrip("./")
+        if site:
+            link["href"] = site + link["href"].lstrip("./")
+        else:
+            link.unwrap()
     for tag in page.select("[valign], [halign]"):
         del tag["valign"], tag["halign"]
     for svg in page.find_all("svg"):
@@ -79,7 +88,7 @@ def finish(folder: Path, target: Path) -> Path:
     (folder / ADDED).parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / "explorer" / "pages" / ADDED, folder / ADDED)
     index = (folder / "toc.ncx").read_text(encoding="utf-8")  # Sphinx names the book there by its short name
-    (folder / "toc.ncx").write_text(index.replace('content="medgen"', f'content="https://{site}"'), "utf-8")
+    (folder / "toc.ncx").write_text(index.replace('content="medgen"', f'content="{identifier()}"'), "utf-8")
     contents = (folder / "content.opf").read_text(encoding="utf-8")
     contents = contents.replace("</manifest>", f'<item id="added" href="{ADDED}" media-type="image/webp" /></manifest>')
     for path in folder.rglob("*.xhtml"):

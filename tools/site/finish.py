@@ -19,6 +19,8 @@ from bs4 import BeautifulSoup
 from fontTools import subset
 from PIL import Image
 
+from tools.address import Address
+
 BUNDLE = "book.css"
 HEAVY_IMAGE = 80_000  # bytes
 EAGER_IMAGES = 2  # the first figures of a page are loaded at once, the others when the reader comes near them
@@ -33,7 +35,7 @@ THEME_NOW = (
 FONTS = {"Font Awesome\\ 6 Free": "fa-solid-900", "Font Awesome\\ 6 Brands": "fa-brands-400"}
 
 
-def finish(site: Path, base_url: str, pages: list[str]) -> None:
+def finish(site: Path, address: Address, pages: list[str]) -> None:
     """Rewrite the built site in place. ``pages``: the documents a search engine should find, the home page first."""
     texts = {
         path: path.read_text(encoding="utf-8") for path in [*site.glob("*.html"), *site.glob("chapters/**/*.html")]
@@ -51,20 +53,36 @@ def finish(site: Path, base_url: str, pages: list[str]) -> None:
             path.unlink()
     shutil.rmtree(site / "_static" / "vendor", ignore_errors=True)
     (site / "_static" / "definitions.js").write_text(definitions(site), encoding="utf-8")
-    addresses = [f"<url><loc>{html.escape(base_url + page)}.html</loc></url>" for page in pages]
-    (site / "sitemap.xml").write_text(
-        '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-        + "\n".join(addresses)
-        + "\n</urlset>\n",
-        encoding="utf-8",
-    )
-    (site / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {base_url}sitemap.xml\n", encoding="utf-8")
-    (site / "index.html").write_text(
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Start of the book</title>\n'
-        f'<link rel="canonical" href="{html.escape(base_url + pages[0])}.html">\n'
-        f'<meta http-equiv="refresh" content="0; url={pages[0]}.html"></head>\n'
+    for name, text in around(address, pages).items():
+        (site / name).write_text(text, encoding="utf-8")
+    lost = site / "404.html"
+    lost.write_text(not_found(lost.read_text(encoding="utf-8"), address), encoding="utf-8")
+
+
+def around(address: Address, pages: list[str]) -> dict[str, str]:
+    """The files around the pages, by name: the start, and what search engines read, which need a whole address."""
+    base = html.escape(address.pages)
+    canonical = f'<link rel="canonical" href="{base}{pages[0]}.html">\n' if base else ""
+    files = {
+        "index.html": '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Start of the book</title>\n'
+        f'{canonical}<meta http-equiv="refresh" content="0; url={pages[0]}.html"></head>\n'
         f'<body><p><a href="{pages[0]}.html">To the book</a></p></body></html>\n',
-        encoding="utf-8",
+        "robots.txt": "User-agent: *\nAllow: /\n" + (f"Sitemap: {base}sitemap.xml\n" if base else ""),
+    }
+    if base:
+        places = "\n".join(f"<url><loc>{base}{page}.html</loc></url>" for page in pages)
+        files["sitemap.xml"] = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+            f"{places}\n</urlset>\n"
+        )
+    return files
+
+
+def not_found(text: str, address: Address) -> str:
+    """The page 404, which a server shows at any depth: where the site starts, and where to tell that a link is dead."""
+    report = f' · <a href="{address.repository}/issues">Report the broken link</a>' if address.slug else ""
+    return text.replace(
+        '<a href="/">To the start of the book</a>', f'<a href="{address.path}">To the start of the book</a>{report}'
     )
 
 

@@ -85,10 +85,10 @@ def _travelling(notebook: nbformat.NotebookNode, found: list[Exercise], pages: s
 
 def credit(address: Address, chapter: str) -> str:
     """The line of origin under everything that leaves the book, as HTML."""
-    link = f"https://{address.pages}chapters/{chapter}.html"
+    link = f"{address.pages}chapters/{chapter}.html"
+    place = f', <a href="{link}">{link.removeprefix("https://")}</a>' if address.slug else ""
     return (
-        f"Generalization in Medical Image Classification, version {address.version}, "
-        f'<a href="{link}">{link.removeprefix("https://")}</a>. Text and figures CC BY 4.0.'
+        f"Generalization in Medical Image Classification, version {address.version}{place}. Text and figures CC BY 4.0."
     )
 
 

@@ -11,7 +11,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 HEADING = re.compile(r"^(#{2,3}) (.+)$")
 DETAILS = re.compile(r"<details>.*?</details>\s*", re.DOTALL)
 BOX = re.compile(r'<div class="admonition[^>]*>|</div>|<p class="admonition-title">(.*?)</p>')
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)([\w./-]+?)\.(?:md|ipynb)(#[^)\s]*)?\)")
+LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|#|mailto:)([\w./-]+?)\.(?:md|ipynb)(#[^)\s]*)?\)")
 
 
 class Item(NamedTuple):
@@ -49,8 +49,13 @@ def to_html(markdown: str) -> str:
 
 
 def absolute_links(markdown: str, pages: str) -> str:
-    """Links to other pages of the book, which do not travel with a derived file, led to the site at ``pages``."""
-    return LINK.sub(lambda link: f"](https://{pages}chapters/{link[1]}.html{link[2] or ''})", markdown)
+    """Links to other pages of the book, which do not travel with a derived file, led to the site at ``pages``.
+
+    Where the book has no site (``pages`` is ""), their words stay and the links go.
+    """
+    return LINK.sub(
+        lambda link: f"[{link[1]}]({pages}chapters/{link[2]}.html{link[3] or ''})" if pages else link[1], markdown
+    )
 
 
 def read(notebook: nbformat.NotebookNode, pages: str) -> Outline:

@@ -1,9 +1,10 @@
-"""Write the repository's address and the version, kept in pyproject.toml, into every file that shows them.
+"""Write what follows from pyproject.toml, the address and the version, into every file that shows them.
 
-A fork changes the one line ``Repository`` there and runs ``make write``.
+A fork changes the one line ``Repository`` there (`tools.publish` does it) and runs ``make write``. Without that line no
+file shows a link to a repository or site of the book.
 
-Text files: the address and version of the last stamp (read from CITATION.cff) are replaced. Chapter notebooks: the line
-of links under the title and the set-up cell are written anew from the templates below.
+Text files: blocks between the lines ``stamp: NAME`` and ``stamp: end`` are written anew from `publish.texts`.
+Chapter notebooks: the line of links under the title and the set-up cell. ``.zenodo.json`` repeats CITATION.cff.
 """
 
 import json
@@ -12,23 +13,14 @@ from pathlib import Path
 
 from tools import ROOT
 from tools.address import Address, wanted
+from tools.publish import package
+from tools.publish.texts import TEMPLATES, zenodo
 from tools.write import in_step
 
-TEXT_FILES = (
-    ".github/ISSUE_TEMPLATE/config.yml",
-    "CHANGELOG.md",
-    "CITATION.cff",
-    "CONTRIBUTING.md",
-    "README.md",
-    "_config.yml",
-    "_extra/404.html",
-    "chapters/how_to_cite.md",
-    "chapters/index.md",
-    "chapters/teaching/index.md",
-    "chapters/teaching/jose.md",
-    "chapters/teaching/plans_proof.md",
-    "chapters/teaching/syllabi.md",
-)
+BLOCK = re.compile(r"^((?:<!--|#) stamp: (?!end)(\w+)\b.*\n)(?:.*\n)*?(?=(?:<!--|#) stamp: end)", re.MULTILINE)
+VERSION = re.compile(r'^__version__ = ".*"$', re.MULTILINE)
+TEXT_FILES = (".github/ISSUE_TEMPLATE/config.yml", "CITATION.cff", "README.md", "chapters/how_to_cite.md")
+MODULE, ZENODO = "medgen_utils/__init__.py", ".zenodo.json"
 LINKS = (
     "[Open in Colab](https://colab.research.google.com/github/{slug}/blob/main/chapters/{chapter}.ipynb) · "
     "[Download this notebook](https://github.com/{slug}/raw/main/chapters/{chapter}.ipynb)"
@@ -38,54 +30,52 @@ SETUP = """\
 # @title Set-up: run this cell first
 import importlib.util
 
-# On Colab and Kaggle: install the package alone, and keep the torch and numpy found there.
+{comment}
 if importlib.util.find_spec("medgen_utils") is None:
-    %pip install -q --no-deps https://github.com/{slug}/archive/refs/tags/v{version}.zip
+    %pip install -q --no-deps {source}
     %pip install -q --no-deps medmnist
 {packages}
 from medgen_utils.setup import setup
 
 {call}"""
+RELEASED = "# On Colab and Kaggle: install the package alone, and keep the torch and numpy found there."
+UPLOADED = f"""\
+# Without the package (Colab, Kaggle): upload {package.ARCHIVE}, which `make package` writes.
+# In the folder of the book put .. in its place. The torch and numpy found here stay."""
 
 
-def stamped(root: Path = ROOT) -> Address:
-    """What the last stamp wrote, read from CITATION.cff."""
-    text = (root / "CITATION.cff").read_text(encoding="utf-8")
-    slug = re.search(r'^repository-code: "https://github\.com/(.+)"$', text, re.MULTILINE)
-    version = re.search(r'^version: "(.+)"$', text, re.MULTILINE)
-    if slug is None or version is None:
-        raise ValueError("CITATION.cff has no repository-code or version line: restore it")
-    return Address(slug[1], version[1])
+def stamp_text(text: str, address: Address) -> str:
+    """The text with its blocks written anew. ValueError where it has none, or an unknown one."""
+    names = [match[2] for match in BLOCK.finditer(text)]
+    if not names or not set(names) <= set(TEMPLATES):
+        raise ValueError(f"stamped blocks {names}: there are {sorted(TEMPLATES)}; restore the lines `stamp: NAME`")
+    return BLOCK.sub(lambda match: match[1] + TEMPLATES[match[2]](address), text)
 
 
-def stamp_text(text: str, old: Address, new: Address) -> str:
-    """The text with the old address, site and version replaced by the new ones."""
-    for host in ("github.com/", "colab.research.google.com/github/"):
-        text = text.replace(host + old.slug, host + new.slug)
-    text = text.replace(old.pages, new.pages)
-    text = text.replace(f'"/{old.slug.split("/")[1]}/"', f'"/{new.slug.split("/")[1]}/"')  # the site's path in 404.html
-    return text.replace(f'version: "{old.version}"', f'version: "{new.version}"').replace(
-        f"version {old.version}", f"version {new.version}"
-    )
+def setup_source(chapter: str, data: list[str], address: Address, packages: list[str] = (), checksum: str = "") -> str:
+    """The set-up cell of a chapter that needs the named data sets, and packages (as pip names them) beyond ours.
 
-
-def setup_source(chapter: str, data: list[str], address: Address, packages: list[str] = ()) -> str:
-    """The set-up cell of a chapter that needs the named data sets, and packages (as pip names them) beyond ours."""
+    With an address the package comes from the release of this version, and pip refuses an archive without the SHA-256
+    ``checksum``; without one it comes from a file that the reader uploads.
+    """
     names = ", ".join(f'"{name}"' for name in data) + ("," if len(data) == 1 else "")
     arguments = f'"{chapter}"' + (f", data=({names})" if data else "")
     call = f"ctx = setup({arguments})"
     if len(call) > LINE_LENGTH:
         call = f"ctx = setup(\n    {arguments}\n)"
     more = "".join(f"    %pip install -q --no-deps {package}\n" for package in packages)
-    return SETUP.format(**address._asdict(), packages=more, call=call)
+    source, comment = f"./{package.ARCHIVE}", UPLOADED
+    if address.slug:
+        source, comment = f"{package.place(address)}#sha256={checksum}", RELEASED
+    return SETUP.format(source=source, comment=comment, packages=more, call=call)
 
 
 def links_line(chapter: str, address: Address) -> str:
-    """The line of links under the title of a chapter."""
-    return LINKS.format(slug=address.slug, chapter=chapter)
+    """The line of links under the title of a chapter; "" without an address."""
+    return address.slug and LINKS.format(slug=address.slug, chapter=chapter)
 
 
-def stamp_notebook(notebook: dict, chapter: str, address: Address) -> None:
+def stamp_notebook(notebook: dict, chapter: str, address: Address, checksum: str = "") -> None:
     """Write the links and the set-up cell into a notebook (nbformat 4, as a dict). ValueError where it has no place."""
     first = next((cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"), None)
     setup = next((cell for cell in notebook["cells"] if cell["cell_type"] == "code"), None)
@@ -95,27 +85,39 @@ def stamp_notebook(notebook: dict, chapter: str, address: Address) -> None:
     rest = [line for line in rest if not line.startswith("[Open in Colab]")]
     while rest and not rest[0].strip():
         rest.pop(0)
-    source = "\n".join([title, "", links_line(chapter, address), *(["", *rest] if rest else [])])
+    links = links_line(chapter, address)
+    source = "\n".join([title, *(["", links] if links else []), *(["", *rest] if rest else [])])
     first["source"] = source.splitlines(keepends=True)
     needs = notebook["metadata"].get("medgen", {})
-    code = setup_source(chapter, needs.get("data", []), address, needs.get("packages", []))
+    code = setup_source(chapter, needs.get("data", []), address, needs.get("packages", []), checksum)
     setup["source"] = code.splitlines(keepends=True)
     setup["metadata"]["tags"] = sorted({*setup["metadata"].get("tags", []), "hide-input"})
 
 
+def texts(root: Path) -> dict[Path, str]:
+    """Every stamped file but the notebooks, as it should be."""
+    address = wanted(root)
+    found = {root / name: stamp_text((root / name).read_text(encoding="utf-8"), address) for name in TEXT_FILES}
+    found[root / ZENODO] = zenodo(found[root / "CITATION.cff"])
+    module = (root / MODULE).read_text(encoding="utf-8")
+    found[root / MODULE] = VERSION.sub(f'__version__ = "{address.version}"', module)
+    return found
+
+
+def notebooks(root: Path) -> dict[Path, str]:
+    """Every chapter, as it should be. ValueError where an address is set and no archive was made for this version."""
+    address = wanted(root)
+    checksum = package.released(root, address.version) if address.slug else ""
+    found = {}
+    for path in sorted(root.glob("chapters/*.ipynb")):
+        before = path.read_text(encoding="utf-8")
+        notebook = json.loads(before)
+        stamp_notebook(notebook, path.stem, address, checksum)
+        same = notebook == json.loads(before)
+        found[path] = before if same else json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    return found
+
+
 def update(root: Path = ROOT, write: bool = True) -> list[str]:
     """Bring every file in step; the names of those that were not. With ``write=False`` nothing is changed."""
-    old, new = stamped(root), wanted(root)
-    wanted_texts = {}
-    for path in [root / name for name in TEXT_FILES] + sorted(root.glob("chapters/*.ipynb")):
-        before = path.read_text(encoding="utf-8")
-        if path.suffix == ".ipynb":
-            notebook = json.loads(before)
-            stamp_notebook(notebook, path.stem, new)
-            same = notebook == json.loads(before)
-            wanted_texts[path] = before if same else json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-        else:
-            wanted_texts[path] = stamp_text(before, old, new)
-            if new.slug not in wanted_texts[path]:
-                raise ValueError(f"{path.name} does not show the address {new.slug}: restore it")
-    return in_step.write_changed(wanted_texts, root, write)
+    return in_step.write_changed({**texts(root), **notebooks(root)}, root, write)
