@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -79,6 +79,10 @@ class Hospital:
             raise ValueError(f"polarity={self.polarity} at {self.name!r}: choose 1 (dark lesion) or -1 (bright lesion)")
         if len(self.stain) != 3 or not all(0 <= strength <= 3 for strength in self.stain):
             raise ValueError(f"stain={self.stain} at {self.name!r}: give three values from 0 to 3 (red, green, blue)")
+
+    def changed(self, **parameters: object) -> Hospital:
+        """The same hospital but for some of its parameters: ``hospital.changed(gain=1.0)``."""
+        return replace(self, **parameters)
 
 
 def describe(hospitals: Sequence[Hospital], same_patients: bool = False) -> pd.DataFrame:

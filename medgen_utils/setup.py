@@ -10,6 +10,7 @@ from importlib import metadata
 
 from medgen_utils.data import find
 from medgen_utils.machine import device_name, training_device
+from medgen_utils.plotting import use_house_style
 
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "matplotlib")
 
@@ -49,11 +50,12 @@ class Context:
 
 
 def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
-    """Load what the chapter needs, print how it will run, and return the `Context`.
+    """Set the house style of figures, print how the chapter will run, and return the `Context`.
 
     ``data`` names the data sets of the chapter (`medgen_utils.data.load`); one that is not on this machine is
     announced here and downloaded when the chapter loads it.
     """
+    use_house_style()
     device = training_device()
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}
     full = mode() == "full"

@@ -19,6 +19,13 @@ def test_a_hospital_out_of_range_is_refused_by_name_and_value(parameter, value):
     assert str(value) in str(error.value) and "north" in str(error.value)
 
 
+def test_a_changed_hospital_differs_in_what_was_changed_only():
+    north = Hospital("north", gain=0.3, prevalence=0.2)
+    assert north.changed(gain=1.0) == Hospital("north", prevalence=0.2) and north.gain == 0.3
+    with pytest.raises(ValueError, match="gain=9"):
+        north.changed(gain=9)
+
+
 def test_every_hospital_says_where_it_comes_from():
     table = describe(shortcut_hospitals())
     assert (table != "").all(axis=None)

@@ -9,10 +9,11 @@ from medgen_utils.benchmark.reference import left_out
 from medgen_utils.benchmark.repair import repair_control
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import find_budget, provenance, read_results, sweep
+from medgen_utils.benchmark.site_probe import site_probes
 from medgen_utils.selection import RULES
 
 __all__ = [
     "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "compare", "compare_frozen",
     "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run", "run_task",
-    "sweep", "together", "train_on_each",
+    "site_probes", "sweep", "together", "train_on_each",
 ]  # fmt: skip

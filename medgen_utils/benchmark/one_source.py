@@ -39,6 +39,11 @@ class OneSource:
     about: About
     metric: str = "auroc"
 
+    def only(self, *names: str) -> OneSource:
+        """The named trainings; KeyError for one that is not here."""
+        homes = {name: self.homes[name] for name in names}
+        return OneSource(self.frame[self.frame["algorithm"].isin(names)], homes, self.about, self.metric)
+
     def matrix(self) -> pd.DataFrame:
         """A row a training and tested domain: algorithm, domain, value, n, low, high (over patients)."""
         return metrics_by(self.frame, ("algorithm", "domain"), [self.metric])

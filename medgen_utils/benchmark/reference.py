@@ -94,7 +94,10 @@ def left_out(problem: str, protocol: int = PROTOCOL) -> LeftOut | NotYet:
         frame = evidence.predictions(problem, protocol)
     except (ValueError, KeyError, RuntimeError) as error:
         return NotYet(f"{ERM} and {REFERENCE} on {problem}, protocol {protocol} ({str(error).split(':')[0]})")
-    return LeftOut(shared(frame[frame["algorithm"].isin([ERM, REFERENCE])]), result.about, result.sites)
+    found = shared(frame[frame["algorithm"].isin([ERM, REFERENCE])])
+    if found["algorithm"].nunique() < 2:
+        return NotYet(f"predictions of both {ERM} and {REFERENCE} on {problem}, protocol {protocol}")
+    return LeftOut(found, result.about, result.sites)
 
 
 def shared(frame: pd.DataFrame) -> pd.DataFrame:

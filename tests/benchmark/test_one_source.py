@@ -57,6 +57,7 @@ def test_fewer_images_are_fewer_and_change_no_test(clinic, each):
     assert few.table()["images"].item() <= 21 < each.table().loc["hospital A", "images"]
     whole = each.frame.query("algorithm == 'hospital A'")
     assert few.frame["index"].tolist() == whole["index"].tolist()
+    assert list(each.only("hospital B", "hospital A").matrix()["algorithm"].unique()) == ["hospital A", "hospital B"]
     both = together(each, few)
     assert len(both.homes) == 5 and both.about.seconds == pytest.approx(each.about.seconds + few.about.seconds)
     assert set(both.table().index) == {*clinic.domain_names, "hospital A, 20 images"}
