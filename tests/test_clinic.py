@@ -247,3 +247,14 @@ def test_make_clinic_refuses_bad_input(change, message):
 def test_acquisition_hospitals_refuses_other_numbers(number):
     with pytest.raises(ValueError, match=f"{number} source"):
         clinic.acquisition_hospitals(number)
+
+
+def test_true_labels_replace_the_graders_where_asked():
+    recorded = clinic.make_clinic(clinic.shortcut_hospitals(), 100, seed=0)
+    assert (recorded.y != recorded.true_y).any()
+    judged = recorded.with_true_labels(clinic.NEW_HOSPITAL)
+    new = judged.domain == judged.domain_names.index(clinic.NEW_HOSPITAL)
+    assert torch.equal(judged.y[new], recorded.true_y[new]) and torch.equal(judged.y[~new], recorded.y[~new])
+    assert torch.equal(recorded.with_true_labels().y, recorded.true_y)
+    with pytest.raises(KeyError, match="nowhere"):
+        recorded.with_true_labels("nowhere")

@@ -127,6 +127,10 @@ class SoFar(NamedTuple):
         """The figure of the result, where there is one."""
         return self.result.plot() if self.result else None
 
+    def table(self) -> pd.DataFrame | None:
+        """The table of the result, where there is one."""
+        return self.result.table() if self.result else None
+
     def say(self) -> Markdown:
         """The sentences of the result, how much of the sweep they rest on, and who is not in it yet, by name."""
         if self.result is None:

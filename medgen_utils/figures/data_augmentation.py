@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from medgen_utils import plotting
 from medgen_utils.benchmark import Result
 from medgen_utils.domains import DomainDataset
-from medgen_utils.evaluation import auroc, paired_difference
+from medgen_utils.evaluation import auroc, metrics_by, paired_difference
 from medgen_utils.training import Augmentation
 
 STORED_AS_ONE = 53 * np.log(2)  # log odds above which 1 + exp(-log odds), the inverse of p, is 1 in 64 bits
@@ -115,7 +116,7 @@ def gains(result: Result, matched: dict[str, str], reference: Result | None = No
     if reference is not None:
         table = pd.concat([table, _places(reference)])
     difference = table - table.loc[result.methods[0]]
-    figure, axis = plt.subplots(figsize=(5.2, 1.2 + 0.42 * len(table)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(5.8, 1.8 + 0.42 * len(table)), layout="constrained")
     shown = axis.imshow(difference.to_numpy(float), cmap="RdBu", vmin=-0.5, vmax=0.5, aspect="auto")
     for (i, row), (j, column) in ((a, b) for a in enumerate(table.index) for b in enumerate(table.columns)):
         ink = "white" if abs(difference.loc[row, column]) > 0.33 else "black"
@@ -126,10 +127,13 @@ def gains(result: Result, matched: dict[str, str], reference: Result | None = No
     for line in (0.5, len(result.methods) - 0.5)[: 1 if reference is None else 2]:
         axis.axhline(line, color=plotting.PAPER, linewidth=4)
     axis.set_xticks(range(len(table.columns)), table.columns, fontsize=11)
-    axis.set_yticks(range(len(table)), [name.replace(": ", ":\n") for name in table.index], fontsize=11)
+    rows = [textwrap.fill(name, 16, break_on_hyphens=False) for name in table.index]
+    axis.set_yticks(range(len(table)), rows, fontsize=11)
     axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axis.spines[:].set_visible(False)
-    figure.colorbar(shown, ax=axis, label=f"difference from {result.methods[0]}", fraction=0.05, pad=0.02)
+    figure.colorbar(
+        shown, ax=axis, label=f"difference from {result.methods[0]}", orientation="horizontal", shrink=0.6, pad=0.02
+    )
     plt.close(figure)
     seeds = result.frame["seed"].nunique()
     return plotting.footer(figure, f"AUROC, mean of seeds · {result.about.line(seeds)}", result.about.credit)
@@ -147,6 +151,21 @@ def _places(result: Result) -> pd.DataFrame:
 def gained(result: Result, method: str) -> pd.DataFrame:
     """The difference of a method from the baseline at each domain: index domain; value, low, high (over patients)."""
     return paired_difference(result.frame, method, result.methods[0]).set_index("domain")[["value", "low", "high"]]
+
+
+def both_scores(result: Result) -> pd.DataFrame:
+    """AUROC (order) and balanced accuracy (decisions): algorithm, metric, value, low, high (over patients)."""
+    words = {"auroc": "AUROC (order)", "balanced_accuracy": "balanced accuracy (decisions)"}
+    table = metrics_by(result.frame, ("algorithm",), tuple(words))
+    return table.assign(metric=table["metric"].map(words))
+
+
+def order_and_decisions(result: Result) -> Figure:
+    """The two scores of `both_scores` side by side, with intervals over patients."""
+    axis = plotting.interval_plot(both_scores(result), "algorithm", "metric", label="score")
+    plt.close(axis.figure)
+    line = f"line: 95 % interval over patients · {result.about.line(result.frame['seed'].nunique())}"
+    return plotting.footer(axis.figure, line, result.about.credit)
 
 
 # --------------------------------------------------------------------------------------------------- how much of it

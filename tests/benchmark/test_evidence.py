@@ -95,10 +95,11 @@ def test_what_is_not_finished_yet_is_named(store, monkeypatch):
     whole = evidence.so_far("small", ["ERM", "jitter", "CORAL"])
     assert whole.lacking == ("CORAL",) and whole.result.methods == ("ERM", "jitter")
     pd.testing.assert_frame_equal(whole.result.frame, evidence.result("small", ["ERM", "jitter"]).frame)
+    pd.testing.assert_frame_equal(whole.table(), whole.result.table())
     said = whole.say().data
     assert "2 seeds at 2 domains" in said and said.endswith("Not finished there yet, so not in it: CORAL.")
     nothing = evidence.so_far("small", ["ERM", "CORAL", "DANN"])
-    assert nothing.result is None and nothing.plot() is None
+    assert nothing.result is None and nothing.plot() is None and nothing.table() is None
     assert "to compare yet: ERM, CORAL and DANN" in nothing.say().data
     assert evidence.so_far("small", ["ERM", "jitter"], protocol=1).result is None
 

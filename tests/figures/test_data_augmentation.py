@@ -92,3 +92,12 @@ def test_the_curve_over_strengths_has_every_seed_at_home_and_away(result):
     assert at == auroc(one["y"].to_numpy(), one["prob_1"].to_numpy())
     figure = draw.at_strength(curve, torch.rand(6, 1, 8, 8), lambda x, g, s: x * np.exp(-s))(2.0)
     assert figure.axes[0].images[0].get_array().max() < 0.2
+
+
+def test_order_and_decisions_stand_side_by_side(result):
+    axis = draw.order_and_decisions(result).axes[0]
+    auroc_bar, decisions = axis.containers
+    assert auroc_bar.get_label().startswith("AUROC") and decisions.get_label().startswith("balanced")
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["ERM", "noise"]
+    expected = result.scores().query("method == 'noise'")["value"].mean()
+    assert np.isclose(auroc_bar[0].get_xdata()[1], expected)
