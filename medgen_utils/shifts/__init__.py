@@ -15,6 +15,7 @@ from medgen_utils.shifts.diagnosis import (
     diagnose,
     estimate_label_shift,
     one_per_group,
+    outputs_of,
     prior_correction,
     resample_prevalence,
 )
@@ -22,5 +23,5 @@ from medgen_utils.shifts.diagnosis import (
 __all__ = [
     "CORRUPTIONS", "LabelShift", "Outputs", "ShiftReport", "ShiftTest", "black_box_shift_detection", "corrupt",
     "diagnose", "domain_classifier_test", "estimate_label_shift", "mmd_two_sample_test", "one_per_group",
-    "predicted_label_test", "prior_correction", "resample_prevalence",
+    "outputs_of", "predicted_label_test", "prior_correction", "resample_prevalence",
 ]  # fmt: skip

@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 
 from medgen_utils.domains import DomainDataset
 from medgen_utils.evaluation.intervals import holm
+from medgen_utils.machine import device_of
 from medgen_utils.shifts.detection import (
     ShiftTest,
     black_box_shift_detection,
     mmd_two_sample_test,
     predicted_label_test,
 )
+from medgen_utils.training import ERM, extract_features
 
 
 def resample_prevalence(dataset: DomainDataset, prevalence: float | Sequence[float], seed: int) -> DomainDataset:
@@ -137,15 +140,32 @@ def _invert(joint: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 class Outputs(NamedTuple):
-    """What a model makes of images it was not trained on: features (n, d), prob (n, k), labels y (n,) where known."""
+    """What a model makes of images it was not trained on: features (n, d), prob (n, k), labels y (n,) where known.
+
+    pixels (n, p): the images themselves, flattened, for the tests that look at them; None where they are not kept.
+    """
 
     features: np.ndarray
     prob: np.ndarray
     y: np.ndarray | None = None
+    pixels: np.ndarray | None = None
 
-    def rows(self, index: np.ndarray) -> Outputs:
+    def rows(self, index: np.ndarray | slice) -> Outputs:
         """The images at these positions."""
-        return Outputs(self.features[index], self.prob[index], None if self.y is None else self.y[index])
+        return Outputs(*(None if part is None else part[index] for part in self))
+
+    def blind(self) -> Outputs:
+        """The same without labels: what a new hospital gives before anybody has looked at its images."""
+        return self._replace(y=None)
+
+
+def outputs_of(model: ERM, images: DomainDataset) -> Outputs:
+    """What ``model`` makes of ``images``, with their labels and pixels. Chapter: domain_shift."""
+    features = extract_features(model, images.x)
+    with torch.no_grad():
+        logits = model.classifier(features.to(device_of(model))).cpu()
+    prob = logits.double().softmax(dim=1).numpy()
+    return Outputs(features.numpy(), prob, images.y.numpy(), images.x.flatten(1).numpy())
 
 
 class ShiftReport(NamedTuple):

@@ -1,0 +1,70 @@
+"""How often does each two-sample test alarm? False alarms and power, over pairs of samples. Chapter: domain_shift."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from medgen_utils.machine import map_runs
+from medgen_utils.shifts.detection import (
+    ShiftTest,
+    black_box_shift_detection,
+    domain_classifier_test,
+    mmd_two_sample_test,
+    predicted_label_test,
+)
+from medgen_utils.shifts.diagnosis import Outputs
+
+TESTS = ("MMD, pixels", "MMD, features", "domain classifier", "model outputs", "predicted labels")
+LEAST = 8  # images a side: below that a test has next to nothing to see
+
+
+def every_test(source: Outputs, target: Outputs, seed: int, n_permutations: int = 200) -> dict[str, ShiftTest]:
+    """The tests of `TESTS` on what one model makes of two samples; both need pixels. Chapter: domain_shift."""
+    if source.pixels is None or target.pixels is None:
+        raise ValueError("no pixels: take the outputs from shifts.outputs_of, which keeps them")
+    called = source.prob.argmax(1), target.prob.argmax(1)
+    results = (
+        mmd_two_sample_test(source.pixels, target.pixels, seed, n_permutations),
+        mmd_two_sample_test(source.features, target.features, seed, n_permutations),
+        domain_classifier_test(source.pixels, target.pixels, seed),
+        black_box_shift_detection(source.prob, target.prob),
+        predicted_label_test(*called),
+    )
+    return dict(zip(TESTS, results, strict=True))
+
+
+def alarms(source: Outputs, target: Outputs, seed: int, level: float = 0.05) -> dict[str, bool]:
+    """Which tests alarm at this level."""
+    return {name: test.p_value < level for name, test in every_test(source, target, seed).items()}
+
+
+def disjoint_pairs(source: Outputs, target: Outputs, pairs: int) -> list[tuple[Outputs, Outputs, int]]:
+    """Both samples cut into ``pairs`` parts that share no image, each pair with a seed of its own.
+
+    Pairs that are drawn again and again from the same images would repeat their chance: shares of alarms over them
+    look surer than they are. ValueError where fewer than `LEAST` images a part are left.
+    """
+    n, m = len(source.prob) // pairs, len(target.prob) // pairs
+    if min(n, m) < LEAST:
+        raise ValueError(f"{pairs} pairs leave {n} and {m} images a side: ask for fewer pairs, or give more images")
+    parts = range(pairs)
+    return [(source.rows(slice(i * n, i * n + n)), target.rows(slice(i * m, i * m + m)), i) for i in parts]
+
+
+def alarm_rates(source: Outputs, target: Outputs, pairs: int, level: float = 0.05) -> pd.DataFrame:
+    """Share of independent pairs of samples in which each test alarms, with a 95 % (Wilson) interval.
+
+    A row a test: test, value, low, high, pairs. Between two samples of one hospital the shares are false alarms and
+    should lie near ``level``; else they are the power at this sample size. Images must come in random order. With two
+    samples of the same size the Kolmogorov-Smirnov statistic takes few values, which makes its test too shy: let them
+    differ by a few images. Chapter: domain_shift.
+    """
+    from scipy import stats  # takes its time, and only this needs it
+
+    tasks = [(*pair, level) for pair in disjoint_pairs(source, target, pairs)]
+    noticed = pd.DataFrame(map_runs(alarms, tasks))
+    rows = []
+    for name, values in noticed.items():
+        low, high = stats.binomtest(int(values.sum()), pairs).proportion_ci(method="wilson")
+        rows.append({"test": name, "value": values.mean(), "low": low, "high": high, "pairs": pairs})
+    return pd.DataFrame(rows)
