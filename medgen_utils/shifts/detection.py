@@ -32,6 +32,14 @@ def mmd_two_sample_test(
     1 / (1 + n_permutations). Memory grows with (n + m)^2: a few hundred images a side are enough.
     ValueError where a sample is too small or shapes differ. Source: Gretton et al. 2012. Chapter: domain_shift.
     """
+    statistic, dealt = mmd_and_deals(a, b, seed, n_permutations)
+    return ShiftTest(statistic, _permutation_p_value(statistic, dealt))
+
+
+def mmd_and_deals(
+    a: np.ndarray | Tensor, b: np.ndarray | Tensor, seed: int, n_permutations: int = 500
+) -> tuple[float, np.ndarray]:
+    """The statistic of `mmd_two_sample_test`, and its values (n_permutations,) over random deals of the rows."""
     from scipy.spatial.distance import pdist, squareform
 
     a, b = _rows(a, b)
@@ -40,9 +48,7 @@ def mmd_two_sample_test(
     kernel = np.exp(-squared / (median if median > 0 else 1.0))
     sign = np.concatenate([np.full(len(a), 1 / len(a)), np.full(len(b), -1 / len(b))])
     signs = np.random.default_rng(seed).permuted(np.tile(sign, (n_permutations, 1)), axis=1)
-    statistic = float(sign @ kernel @ sign)
-    permuted = ((signs @ kernel) * signs).sum(axis=1)
-    return ShiftTest(statistic, _permutation_p_value(statistic, permuted))
+    return float(sign @ kernel @ sign), ((signs @ kernel) * signs).sum(axis=1)
 
 
 def black_box_shift_detection(source_prob: np.ndarray, target_prob: np.ndarray) -> ShiftTest:
@@ -91,8 +97,16 @@ def domain_classifier_test(a: np.ndarray | Tensor, b: np.ndarray | Tensor, seed:
     Chapter: domain_shift.
     """
     from scipy import stats
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
+
+    score_a, score_b = domain_scores(a, b, seed)
+    area = roc_auc_score(np.repeat([0, 1], [len(score_a), len(score_b)]), np.concatenate([score_a, score_b]))
+    return ShiftTest(float(area), float(stats.mannwhitneyu(score_b, score_a, alternative="greater").pvalue))
+
+
+def domain_scores(a: np.ndarray | Tensor, b: np.ndarray | Tensor, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """How much the held-out rows of a and of b look like b to the classifier of `domain_classifier_test`: log-odds."""
+    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -100,12 +114,10 @@ def domain_classifier_test(a: np.ndarray | Tensor, b: np.ndarray | Tensor, seed:
     rng = np.random.default_rng(seed)
     a, b = a[rng.permutation(len(a))], b[rng.permutation(len(b))]
     middle_a, middle_b = len(a) // 2, len(b) // 2
-    train, held_out = (a[:middle_a], b[:middle_b]), (a[middle_a:], b[middle_b:])
+    train = np.concatenate([a[:middle_a], b[:middle_b]])
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, class_weight="balanced", max_iter=500))
-    classifier.fit(np.concatenate(train), np.repeat([0, 1], [middle_a, middle_b]))
-    score_a, score_b = (classifier.decision_function(part) for part in held_out)
-    area = roc_auc_score(np.repeat([0, 1], [len(score_a), len(score_b)]), np.concatenate([score_a, score_b]))
-    return ShiftTest(float(area), float(stats.mannwhitneyu(score_b, score_a, alternative="greater").pvalue))
+    classifier.fit(train, np.repeat([0, 1], [middle_a, middle_b]))
+    return classifier.decision_function(a[middle_a:]), classifier.decision_function(b[middle_b:])
 
 
 def _rows(a: np.ndarray | Tensor, b: np.ndarray | Tensor, smallest: int = 2) -> tuple[np.ndarray, np.ndarray]:

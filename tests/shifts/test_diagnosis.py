@@ -9,6 +9,8 @@ from sklearn.metrics import roc_auc_score
 from medgen_utils import shifts
 from medgen_utils.data import DatasetInfo, DomainDataset
 from medgen_utils.evaluation.metrics import expected_calibration_error
+from medgen_utils.evaluation.predictions import predict_probabilities
+from medgen_utils.training import ERM, build
 
 INFO = DatasetInfo("toy", "toy", "drawn here", "none", "none")
 
@@ -233,3 +235,17 @@ def test_probabilities_sure_of_a_class_that_the_target_lacks_leave_the_other_cla
         shifts.prior_correction(np.array([[np.nan, 1]]), [0.5, 0.5], [0.5, 0.5])
     with pytest.raises(ValueError, match="give shares"):
         shifts.prior_correction(np.array([[0.5, 0.5]]), [0.5, 0.5], [0, 0])
+
+
+# Outputs of a model
+
+
+def test_outputs_are_those_of_the_model_and_lose_only_what_is_asked():
+    images = toy({(0, 0): 9, (1, 1): 7})
+    model = build(ERM, images, seed=0, width=4).eval()
+    seen = shifts.outputs_of(model, images)
+    np.testing.assert_allclose(seen.prob, predict_probabilities(model, images.x), atol=1e-6)
+    np.testing.assert_array_equal(seen.y, images.y)
+    np.testing.assert_array_equal(seen.pixels, images.x.flatten(1))
+    part = seen.rows(slice(2, 5)).blind()
+    assert part.y is None and part.pixels.shape == (3, 64) and part.features.shape == (3, seen.features.shape[1])

@@ -4,9 +4,10 @@ from medgen_utils.shifts.experiments.causes import Causes, home_model, one_at_a_
 from medgen_utils.shifts.experiments.habit import hospital_habit
 from medgen_utils.shifts.experiments.hospitals import alarms_between_halves, pairs_told_apart, read_targets
 from medgen_utils.shifts.experiments.prevalences import NUMBERS, hospital_numbers, over_prevalences
-from medgen_utils.shifts.experiments.trials import TESTS, alarm_rates, every_test
+from medgen_utils.shifts.experiments.trials import TESTS, alarm_rates, every_test, shares
 
 __all__ = [
     "NUMBERS", "TESTS", "Causes", "alarm_rates", "alarms_between_halves", "every_test", "home_model",
     "hospital_habit", "hospital_numbers", "one_at_a_time", "over_prevalences", "pairs_told_apart", "read_targets",
+    "shares",
 ]  # fmt: skip

@@ -23,9 +23,9 @@ SETTINGS = {
 """What is compared: setting -> (whether the prevalence is tied to the hospital, whether hospital A marks)."""
 
 
-def hospitals_of(tied: bool, marker: bool) -> list[Hospital]:
+def hospitals_of(tied: bool, marker: bool, irregularity: float = 0.1) -> list[Hospital]:
     """`clinic.habit_hospitals`, with the prevalence 0.5 everywhere unless ``tied``, and no marks unless ``marker``."""
-    hospitals = habit_hospitals()
+    hospitals = habit_hospitals(irregularity)
     if not tied:
         hospitals = [replace(hospital, prevalence=0.5) for hospital in hospitals]
     if not marker:

@@ -59,12 +59,18 @@ def alarm_rates(source: Outputs, target: Outputs, pairs: int, level: float = 0.0
     samples of the same size the Kolmogorov-Smirnov statistic takes few values, which makes its test too shy: let them
     differ by a few images. Chapter: domain_shift.
     """
-    from scipy import stats  # takes its time, and only this needs it
-
     tasks = [(*pair, level) for pair in disjoint_pairs(source, target, pairs)]
     noticed = pd.DataFrame(map_runs(alarms, tasks))
+    return shares(noticed.melt(var_name="test", value_name="alarm"), ["test"])
+
+
+def shares(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Share of alarms (column alarm) for each value of ``by``: value, low, high (95 %, Wilson), pairs."""
+    from scipy import stats  # takes its time, and only this needs it
+
     rows = []
-    for name, values in noticed.items():
-        low, high = stats.binomtest(int(values.sum()), pairs).proportion_ci(method="wilson")
-        rows.append({"test": name, "value": values.mean(), "low": low, "high": high, "pairs": pairs})
+    for key, values in frame.groupby(by, sort=False)["alarm"]:
+        low, high = stats.binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
+        found = {"value": values.mean(), "low": low, "high": high, "pairs": len(values)}
+        rows.append(dict(zip(by, key, strict=True)) | found)
     return pd.DataFrame(rows)
