@@ -53,7 +53,7 @@ serve: site ## Build the site and serve it on http://localhost:8000 (PORT=...)
 	@$(BIN)/python -m tools.site.serve $(PORT)
 
 zip: site ## Pack the site into _build/medgen-book-VERSION.zip, to be read without a network
-	$(BIN)/python -m tools.site.archive
+	$(BIN)/python -m tools.publish.archive
 
 epub: .venv/dev ## Build the book as _build/medgen-book-VERSION.epub, for e-readers
 	rm -rf _build/epub

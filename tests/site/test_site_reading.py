@@ -11,7 +11,8 @@ import yaml
 from PIL import Image
 
 from tests.site.test_site import PAGES, ROOT, SITE, html, pages
-from tools.site import archive, finish
+from tools.publish import archive
+from tools.site import finish
 
 pytestmark = pytest.mark.skipif(not SITE.is_dir(), reason="the site is not built: run `make book` first")
 

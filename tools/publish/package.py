@@ -35,14 +35,16 @@ SMOKE = """
 import importlib, pkgutil
 from pathlib import Path
 import medgen_utils
-from medgen_utils.benchmark import evidence
-from medgen_utils.data import load
-from medgen_utils.figures import pictures
 
 assert not (Path(medgen_utils.__file__).parents[1] / "chapters").exists(), "this is no installed package"
 for module in pkgutil.walk_packages(medgen_utils.__path__, "medgen_utils."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+
+from medgen_utils.benchmark import evidence
+from medgen_utils.data import load
+from medgen_utils.figures import pictures
+
 assert load("clinic").x.shape[1:] == (1, 28, 28)
 assert len(evidence.read()) > 1000
 assert pictures.picture("rio-logiq-7").size > (100, 100)
