@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.publish.conftest import copy_of
 from tests.site.test_site import PAGES
+from tests.test_contributing import blocks
 from tools import ROOT, SITE
 from tools.address import Address, wanted
 from tools.publish import links, steps
@@ -34,8 +35,11 @@ class Built(NamedTuple):
 
 
 def other_way(folder: Path) -> Path:
-    """A copy of the checkout that has an address where this one has none, and none where it has one."""
+    """A copy of the checkout with an address where this one has none, and none where it has one; and one page more."""
     root = copy_of(ROOT, folder)
+    (root / "chapters" / "a_page.md").write_text("# A page\n\nThis page is added as the guide for authors says.\n")
+    toc = root / "_toc.yml"
+    toc.write_text(toc.read_text(encoding="utf-8").rstrip("\n") + "\n" + blocks("Add a page", "yaml")[0])
     steps.write("" if wanted().slug else FORK, root)
     return root
 
@@ -62,13 +66,19 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(built):
     assert links.broken_files(built.root) == []
 
 
+def test_a_page_added_as_the_guide_says_is_built_and_in_the_menu(sites):
+    more = sites[not wanted().slug]
+    assert more.of("chapters/a_page").h1.get_text().startswith("A page")
+    assert more.hrefs("chapters/index", "a_page.html")
+
+
 def test_without_an_address_no_page_names_one_and_with_one_no_page_names_another(built, sites):
     mine, other = (sites[there].address.repository for there in (bool(built.address.slug), not built.address.slug))
     texts = [path.read_text(encoding="utf-8") for path in links.pages(built.site)]
     assert not other or not any(f"{other}/" in text for text in texts)
     assert not mine or all(f"{mine}/" in text for text in texts if "mg-stamp" in text)
     if not mine:
-        assert not any("Report a problem with this page" in text or "Open in Colab" in text for text in texts)
+        assert not any(f"{words}</a>" in text for text in texts for words in ("this page", "Open in Colab"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -98,8 +108,8 @@ def test_the_picture_of_link_previews_exists_in_the_right_size(sites):
 
 def test_search_engines_get_a_list_of_pages_where_the_site_has_an_address(sites):
     site, base = sites[True].site, sites[True].address.pages
-    found = [place.text for place in ElementTree.parse(site / "sitemap.xml").findall(".//{*}loc")]
-    assert sorted(found) == sorted(f"{base}{page}.html" for page in PAGES)
+    found = {place.text for place in ElementTree.parse(site / "sitemap.xml").findall(".//{*}loc")}
+    assert {f"{base}{page}.html" for page in PAGES} == found - {f"{base}chapters/a_page.html"}
     assert f"Sitemap: {base}sitemap.xml" in (site / "robots.txt").read_text(encoding="utf-8")
     assert not (sites[False].site / "sitemap.xml").exists()
     assert "Sitemap" not in (sites[False].site / "robots.txt").read_text(encoding="utf-8")

@@ -126,13 +126,13 @@ def problem_link(address: Address, chapter: str) -> str:
 
 
 def complete_page(app, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Add the head data and the end of a page; the theme's button for issues opens the same form."""
-    if doctree is None or app.builder.format != "html" or app.builder.name == "epub":
+    """Add the head data and the end of a page; the theme's button for issues, on every page, opens the same form."""
+    if app.builder.format != "html" or app.builder.name == "epub":
         return
     address = wanted(Path(app.srcdir))
-    source = Path(app.env.doc2path(pagename))
-    context["metatags"] = context.get("metatags", "") + head_data(app, pagename, context)
-    context["body"] += page_end(address, pagename, source)
+    if doctree is not None:  # a page of ours, and not the search or the index
+        context["metatags"] = context.get("metatags", "") + head_data(app, pagename, context)
+        context["body"] += page_end(address, pagename, Path(app.env.doc2path(pagename)))
     groups = [entry for entry in context.get("header_buttons", []) if isinstance(entry, dict)]
     for group in groups:
         for entry in group.get("buttons", []):
