@@ -34,6 +34,7 @@ COLUMNS = [
     "split", "domain", "site", *SCORES, "n", "steps", "settings", "curve",
     "seconds", "finished", "device", "versions", "commit",
 ]  # fmt: skip
+MANY = 4  # methods beyond which a page says a result in brief
 TOLERANCE = 0.02  # AUROC: what another machine's arithmetic, grown over a training, may change
 
 
@@ -132,7 +133,7 @@ class SoFar(NamedTuple):
         return self.result.table() if self.result else None
 
     def say(self) -> Markdown:
-        """The sentences of the result, how much of the sweep they rest on, and who is not in it yet, by name."""
+        """The sentences of the result (in brief for many methods), what they rest on, who is not there yet, by name."""
         if self.result is None:
             return Markdown(
                 f"The evidence store has no runs on {self.problem} to compare yet: {_listed(self.lacking)}."
@@ -141,7 +142,8 @@ class SoFar(NamedTuple):
         seeds, domains = frame["seed"].nunique(), frame["domain"].nunique()
         rests = f"{seeds} seed{'s' if seeds > 1 else ''} at {domains} {self.result.unit}{'s' if domains > 1 else ''}"
         later = f" Not finished there yet, so not in it: {_listed(self.lacking)}." if self.lacking else ""
-        return Markdown(f"{self.result.say().data} This rests on {rests} of the evidence store.{later}")
+        said = self.result.say() if len(self.result.methods) <= MANY else self.result.in_brief()
+        return Markdown(f"{said.data} This rests on {rests} of the evidence store.{later}")
 
 
 def so_far(problem: str, methods: Sequence[str], protocol: int = PROTOCOL, **options: object) -> SoFar:

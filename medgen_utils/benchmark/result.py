@@ -247,6 +247,20 @@ class Result:
             sentences.append(f"These are {len(sentences)} comparisons with {self.methods[0]}, not corrected for it.")
         return Markdown(" ".join(sentences))
 
+    def in_brief(self) -> Markdown:
+        """Two sentences for many methods: how many are better at every unit, at none, at some; from least to most."""
+        table = self.differences()
+        every, none = int((table["better"] == table["units"]).sum()), int((table["better"] == 0).sum())
+        unit, n = self._units(1), int(table["units"].max())
+        names = table.sort_values("value")[["method", "value"]].to_numpy()
+        ends = " to ".join(f"{value:+.3f} (**{name}**)" for name, value in (names[0], names[-1]))
+        some = len(table) - every - none
+        return Markdown(
+            f"Of {len(table)} methods beside {self.methods[0]}, {every} are better at every {unit}, {none} at none, "
+            f"and {some} at some and not at others. The mean difference over {n} {self._units(n)} goes from {ends}: "
+            f"{len(table)} comparisons, not corrected for it."
+        )
+
 
 def _points(values: Sequence[float], sign: bool = True) -> str:
     return ", ".join(f"{value:+.3f}" if sign else f"{value:.3f}" for value in values)
