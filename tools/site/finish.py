@@ -20,6 +20,7 @@ from fontTools import subset
 from PIL import Image
 
 from tools.address import Address
+from tools.site import tables
 
 BUNDLE = "book.css"
 HEAVY_IMAGE = 80_000  # bytes
@@ -118,6 +119,7 @@ def mend(text: str) -> str:
     text = text.replace(
         '<summary><span class="toctree-toggle"', f'<summary aria-label="{SUB_MENU}"><span class="toctree-toggle"'
     )
+    text = tables.one_header(text)
     text = re.sub(r"<th([^>]*)>\s*(?:<p>\s*</p>\s*)?</th>", r"<td\1></td>", text)
 
     def tick(match: re.Match) -> str:
