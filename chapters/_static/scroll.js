@@ -2,7 +2,7 @@
 // where more of it is. The shade lies above the content, so it is seen on striped rows and in the dark as well.
 (() => {
   "use strict";
-  const WIDE = "article .pst-scrollable-table-container, article .cell_output .text_html, article pre";
+  const WIDE = "article .pst-scrollable-table-container, article .cell_output .text_html, article pre, article div.math";
   const frames = new WeakMap();
 
   // The element that holds the shades and stays in place: the block around code is one already, others get one.

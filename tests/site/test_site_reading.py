@@ -228,6 +228,26 @@ def test_search_finds_a_word(browser, address, place):
     tab.context.close()
 
 
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("CORAL", "feature_alignment"),
+        ("domain shift", "domain_shift"),
+        ("meta-learning", "meta_learning"),
+        ("graders", "concept_shift"),
+        ("leakage", "evaluation_protocols"),
+        ("Tent", "outlook"),
+    ],
+)
+def test_search_shows_the_chapter_first_or_after_its_terms(browser, address, words, page):
+    tab = open_page(browser, f"{address}search.html?q={words}")
+    tab.wait_for_function("document.querySelector('.search-summary')?.textContent.includes('finished')")
+    found = tab.locator("#search-results > ul > li > a").evaluate_all("links => links.map(link => link.href)")
+    first = next(link for link in found if "glossary.html" not in link)
+    assert f"/{page}.html" in first
+    tab.context.close()
+
+
 def test_zip_of_the_site_opens_from_the_disk(browser, tmp_path):
     with zipfile.ZipFile(archive.pack(SITE, tmp_path / "book.zip")) as packed:
         packed.extractall(tmp_path)

@@ -57,10 +57,16 @@ def drop_thebe(app, pagename: str, templatename: str, context: dict, doctree) ->
         ]
 
 
+def order_results(app, config) -> None:
+    """Sphinx reads the order of search results from a script."""
+    config.html_search_scorer = str(Path(__file__).with_name("scorer.js"))
+
+
 def setup(app) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (epub.visit_math, None), (epub.visit_math, None))
     app.connect("config-inited", page_data.configure)
     app.connect("config-inited", epub.configure)
+    app.connect("config-inited", order_results)
     app.connect("builder-inited", epub.prepare)
     app.connect("source-read", page_data.lead_to_repository)
     app.connect("doctree-read", name_cells, priority=400)
