@@ -32,6 +32,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from medgen_utils import __version__, clinic, data_augmentation, plotting, training
+from medgen_utils.draws import Stream
 from medgen_utils.evaluation import auroc
 from medgen_utils.machine import threads
 
@@ -164,23 +165,12 @@ def marked(test: TestSet, agreement: float) -> np.ndarray:
     return test.rank < np.where(test.malignant, agreement, 1 - agreement)
 
 
-def normals(seed: int, n: int) -> np.ndarray:
-    """n standard normal numbers (float32), the same as the page draws: mulberry32, then Box and Muller (1958)."""
-    step, mask = np.uint64(0x6D2B79F5), np.uint64(0xFFFFFFFF)
-    state = (np.uint64(seed) + step * np.arange(1, n + n % 2 + 1, dtype=np.uint64)) & mask
-    t = (state ^ (state >> np.uint64(15))) * (state | np.uint64(1)) & mask
-    t = (t + ((t ^ (t >> np.uint64(7))) * (t | np.uint64(61)) & mask) & mask) ^ t
-    uniform = ((t ^ (t >> np.uint64(14))) + 0.5) / 2**32
-    radius, angle = np.sqrt(-2 * np.log(uniform[::2])), 2 * np.pi * uniform[1::2]
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).flatten()[:n].astype(np.float32)
-
-
 class PageNoise:
-    """Stands for NumPy's generator in `clinic.acquire`: image i gets `normals` of seed i, colours innermost."""
+    """Stands for NumPy's generator in `clinic.acquire`: image i gets the `Stream` of seed i, colours innermost."""
 
     def standard_normal(self, shape: Sequence[int], dtype: type) -> np.ndarray:
         n, channels, height, width = shape
-        drawn = np.stack([normals(i, channels * height * width) for i in range(n)])
+        drawn = np.stack([Stream(i).standard_normal(channels * height * width) for i in range(n)])
         return drawn.reshape(n, height, width, channels).transpose(0, 3, 1, 2).astype(dtype)
 
 

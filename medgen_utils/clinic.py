@@ -11,7 +11,7 @@ hospital. They show that a mechanism exists, not how often or how strongly it ac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,6 +68,7 @@ def make_clinic(
     size: int = 28,
     channels: int = 1,
     same_patients: bool = False,
+    streams: Callable[[int, int], Sequence[np.random.Generator]] | None = None,
 ) -> Clinic:
     """n images of ``size`` x ``size`` from each hospital -> Clinic of len(hospitals) * n images, float32 in [0, 1].
 
@@ -76,6 +77,7 @@ def make_clinic(
     the first images, and the same hospital with another parameter sees the SAME patients: a difference between two
     images has one cause. With ``same_patients`` every hospital draws as if it were the first: image i of each shows the
     same lesion (same patient in ``group``) through another scanner. Another ``size`` keeps lesions, with new tissue.
+    ``streams(seed, position)`` gives other sources of random numbers for the four (`draws.streams`: those of a web page).
     size >= 16; channels 1 (ultrasound-like) or 3 (dermoscopy-like). ValueError for anything else, for n < 1, a negative
     seed, no hospitals or two of one name. Chapter: domain_shift.
     """
@@ -91,8 +93,7 @@ def make_clinic(
     nuisances, groups = [], []
     for position, hospital in enumerate(hospitals):
         source = 0 if same_patients else position
-        streams = np.random.SeedSequence((seed, source)).spawn(4)
-        patients, tissue, records, scanner = (np.random.default_rng(stream) for stream in streams)
+        patients, tissue, records, scanner = (streams or _generators)(seed, source)
         latent = patients.standard_normal((n, 7 + 2 * len(_MODES)), np.float32)
         chance = records.random((n, 4))
         true_y[position] = chance[:, 0] < hospital.prevalence
@@ -123,6 +124,10 @@ def make_clinic(
         marker=torch.from_numpy(marker).flatten(),
         nuisance=pd.concat(nuisances, ignore_index=True),
     )
+
+
+def _generators(seed: int, source: int) -> tuple[np.random.Generator, ...]:
+    return tuple(np.random.default_rng(stream) for stream in np.random.SeedSequence((seed, source)).spawn(4))
 
 
 def marker_box(size: int = 28) -> tuple[slice, slice]:

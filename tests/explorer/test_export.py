@@ -63,12 +63,6 @@ def test_marker_is_the_one_of_the_clinic():
     assert (x[:, :, rows, columns].flatten(2) == torch.tensor(export.MARKER_COLOUR)[:, None]).all()
 
 
-def test_page_noise_is_standard_normal():
-    numbers = export.normals(5, 20_000)
-    assert abs(numbers.mean()) < 0.03 and numbers.std() == pytest.approx(1, abs=0.02)
-    assert not np.array_equal(export.normals(6, 20_000), numbers)
-
-
 def test_folding_batch_normalization_keeps_the_function():
     dataset = clinic.make_clinic(export.training_hospitals(), n=8, seed=0, channels=3)
     algorithm = training.build(training.ERM, dataset, seed=0, width=8)
