@@ -1,10 +1,12 @@
 /* The explorer: the reader is the scanner, two networks answer. It fills every <div class="mg-explorer"> of a page,
-   whose content (a figure) stays for print and for readers without scripts. What is computed is in engine.js, the
-   curve in curve.js; the networks and the images come as scripts too, because a page opened from the disk may not fetch
+   whose content (a figure) stays for print and for readers without scripts. What is computed is in engine.js and
+   in the parts of live/, the curve in curve.js; the networks and the images come as scripts too, because a page opened from the disk may not fetch
    files. */
 (function () {
   "use strict";
   const FOLDER = document.currentScript.src.replace(/[^/]*$/, "");
+  const { make, drawing, button, paint, pause, loadScripts } = window.medgenLive;
+  const PARTS = ["draws", "scanner", "measure", "network"];
   const FILES = ["engine", "curve", "lesions", "erm", "augmented"];
   const NETWORKS = [
     { name: "erm", title: "ERM", sign: "●" },
@@ -46,41 +48,10 @@
   const CURVE_POINTS = 13;
   let engine, lesions, isMalignant;
 
-  // ---- small helpers ----------------------------------------------------------------------------------------
-
-  /** An element: make("p.quiet", {id: "a"}, "text", child). */
-  function make(kind, attributes = {}, ...children) {
-    const [tag, ...classes] = kind.split(".");
-    const element = document.createElement(tag);
-    if (classes.length) element.className = classes.join(" ");
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
-    return element;
-  }
-
-  function drawing(kind, attributes, text) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    if (text) element.textContent = text;
-    return element;
-  }
-
-  /** Gives the browser time for the reader's input and for painting. */
-  const pause = () => new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => resolve(channel.port1.close());
-    channel.port2.postMessage(0);
-  });
-
-  const loadScript = (name) => new Promise((resolve, reject) => {
-    document.head.append(Object.assign(document.createElement("script"), {
-      src: `${FOLDER}${name}.js`, async: false, onload: resolve, onerror: () => reject(new Error(`${name}.js`)),
-    }));
-  });
-
   async function loadAll() {
     if (!engine) {
-      await Promise.all(FILES.map(loadScript));
+      await loadScripts(PARTS);
+      await loadScripts(FILES, FOLDER);
       engine = window.medgenEngine;
       const file = window.medgenData.lesions;
       const bytes = engine.bytesOf(file.tissue);
@@ -132,13 +103,6 @@
       return make("div.mgx-slider", {},
         make("label", { for: id(name) }, slider.title), value, input,
         make("p.mgx-help", { id: id(`${name}-help`) }, slider.help));
-    }
-
-    function button(text, action, note) {
-      const element = make("button", { type: "button" }, text);
-      if (note) element.append(" ", make("small", {}, note));
-      element.addEventListener("click", action);
-      return element;
     }
 
     function canvas(name, label) {
@@ -233,15 +197,6 @@
     }
 
     // What is shown at once: one lesion
-    function paint(target, image) {
-      const pixels = target.getContext("2d").createImageData(engine.SIZE, engine.SIZE);
-      for (let p = 0; p < engine.PIXELS; p++) {
-        for (let c = 0; c < 3; c++) pixels.data[4 * p + c] = Math.round(255 * image[3 * p + c]);
-        pixels.data[4 * p + 3] = 255;
-      }
-      target.getContext("2d").putImageData(pixels, 0, 0);
-    }
-
     function showOne() {
       const lesion = lesions[current];
       const image = scan(current, settings, override);
