@@ -37,7 +37,7 @@ PAGE = ROOT / "chapters" / "train.md"
 WIDTH, BATCH, LEARNING_RATE, WEIGHT_DECAY, STEP_SIZE, KEEP = 8, 24, 4e-3, 1e-3, 0.1, 0.9
 JITTER = {"gamma": 0.5, "contrast": 0.5, "gain": 0.7, "noise": 0.06}
 IMAGES = {"train": 200, "home": 40, "away": 120}
-STEPS, EVERY, SEEDS = 300, 10, (1, 2, 3)
+STEPS, EVERY, SEEDS = 300, 20, (1, 2, 3)
 WEIGHTS, DRAWN_BATCH, DRAWN_JITTER = 9, 7, 8  # kinds of streams, beside the four of a hospital
 NEW = 3  # place of the new hospital
 
@@ -263,7 +263,7 @@ def figure(results: Mapping) -> Figure:
             steps = curves[0]["steps"]
             values = np.array([[point["auroc"] for point in curve[place]] for curve in curves])
             axis.fill_between(steps, values.min(0), values.max(0), color=colours[method], alpha=0.12, linewidth=0)
-            axis.plot(steps, values.mean(0), color=colours[method], marker=mark, markevery=10, markersize=5)
+            axis.plot(steps, values.mean(0), color=colours[method], marker=mark, markevery=5, markersize=5)
         axis.set(ylim=(0, 1.03), xlim=(0, STEPS), ylabel="AUROC")
         axis.set_title("At home, no cause" if place == "home" else f"New hospital: {TITLES[cause].lower()}")
         axis.tick_params(labelbottom=True)

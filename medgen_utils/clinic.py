@@ -77,7 +77,7 @@ def make_clinic(
     the first images, and the same hospital with another parameter sees the SAME patients: a difference between two
     images has one cause. With ``same_patients`` every hospital draws as if it were the first: image i of each shows the
     same lesion (same patient in ``group``) through another scanner. Another ``size`` keeps lesions, with new tissue.
-    ``streams(seed, position)`` gives other sources of random numbers for the four (`draws.streams`: those of a web page).
+    ``streams(seed, position)`` gives the four another source of random numbers (`draws.streams`: that of a web page).
     size >= 16; channels 1 (ultrasound-like) or 3 (dermoscopy-like). ValueError for anything else, for n < 1, a negative
     seed, no hospitals or two of one name. Chapter: domain_shift.
     """
