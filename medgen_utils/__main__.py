@@ -1,4 +1,4 @@
-"""``python -m medgen_utils audit predictions.csv ...``: the audit of `medgen_utils.audit` from the command line."""
+"""The commands: ``python -m medgen_utils audit predictions.csv ...`` and ``compare images/ labels.csv ...``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from medgen_utils.audit.comparison import command as comparison
 from medgen_utils.audit.embeddings import audit_embeddings, read_embeddings
 from medgen_utils.audit.read import read_predictions
 from medgen_utils.audit.report import audit
@@ -72,6 +73,17 @@ def parser() -> argparse.ArgumentParser:
     for option, settings, text in AUDIT:
         command.add_argument(option, help=text, **settings)
     command.set_defaults(run_command=run_audit)
+    command = commands.add_parser(
+        "compare",
+        help="methods trained on your own images, each domain left out once",
+        epilog=comparison.EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("images", type=Path, help="the folder that holds the images")
+    command.add_argument("table", type=Path, help="the labels: CSV (also gz, bz2, xz, zip), xlsx or parquet")
+    for option, settings, text in comparison.OPTIONS:
+        command.add_argument(option, help=text, **settings)
+    command.set_defaults(run_command=comparison.run)
     return top
 
 
@@ -172,10 +184,13 @@ def thresholds(texts: list[str]) -> float | dict[str, float] | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 where it worked, 2 with a message on stderr where the input is at fault."""
+    """Run a command; 0 where it worked, 2 with a message on stderr where the input is at fault, 130 if stopped."""
     options = parser().parse_args(arguments)
     try:
         print(options.run_command(options))
+    except KeyboardInterrupt:
+        print(f"{options.command}: stopped", file=sys.stderr)
+        return 130
     except (ValueError, OSError, MemoryError) as error:
         print(f"{options.command}: {error or 'not enough memory'}", file=sys.stderr)
         return 2

@@ -75,6 +75,20 @@ def with_one_thread(function: Callable[..., Any], task: tuple) -> Any:
         return function(*task)
 
 
+def jobs_of(n_jobs: int | None = None, device: str | None = None) -> int:
+    """How many runs go side by side unless one says otherwise: one a core, one alone on a GPU."""
+    if n_jobs is not None:
+        return n_jobs
+    return 1 if (device or training_device()).startswith("cuda") else joblib.cpu_count()
+
+
+def in_words(seconds: float) -> str:
+    """A time to wait for, to the precision that a person needs: 40 seconds, 12 minutes, 2.5 hours."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 def run_side_by_side(
     function: Callable[..., Any],
     tasks: Sequence[tuple],
@@ -90,9 +104,9 @@ def run_side_by_side(
     `training_device`). One thread a run keeps the results the same however many run at once. The runs are joblib tasks:
     ``joblib.parallel_config("dask")`` around the loop sends them to a cluster.
     """
-    if n_jobs is None:
-        n_jobs = 1 if (device or training_device()).startswith("cuda") else joblib.cpu_count()
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if ordered else "generator_unordered")
+    parallel = joblib.Parallel(
+        n_jobs=jobs_of(n_jobs, device), return_as="generator" if ordered else "generator_unordered"
+    )
     results = parallel(joblib.delayed(with_one_thread)(function, task) for task in tasks)
     with warnings.catch_warnings():  # joblib replaces a worker that has grown; the run it held is not lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)

@@ -7,11 +7,9 @@ Of many domains those in need of a look are drawn and the others listed in parts
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from medgen_utils.audit.findings import VERDICTS
+from medgen_utils.audit.parts import counted, forest, number, percent, template
 
 METRIC_NAMES = {
     "auroc": "AUROC",
@@ -44,7 +42,7 @@ def render(report: dict) -> str:
     """The report of `audit.audit` as one HTML page."""
     shown = _shown(report)
     found = {(row["algorithm"], row["domain"], row["metric"]): row for row in report["metrics"]}
-    return _template().render(
+    return template("medgen_utils.audit", "page.html.j2").render(
         report=report,
         head=_head(report),
         shown=shown,
@@ -56,46 +54,6 @@ def render(report: dict) -> str:
         findings=_findings(report),
         metric_names=METRIC_NAMES,
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("medgen_utils.audit", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "interval": interval, "percent": percent, "p": p_value, "of": counted}
-    return environment.get_template("page.html.j2")
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """With three decimals and a true minus sign."""
-    return "not defined" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
-
-
-def interval(row: dict, low: str = "low", high: str = "high", value: str = "value") -> str:
-    """The value with its ends, where it has them."""
-    if row[low] is None:
-        return number(row[value])
-    return f"{number(row[value])} ({number(row[low])} to {number(row[high])})"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share in percent."""
-    return "not defined" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def p_value(value: float | None) -> str:
-    """Never 0: below a thousandth only that."""
-    return "" if value is None else "< 0.001" if value < 0.001 else number(value)
-
-
-def counted(n: int, thing: str) -> str:
-    """1 domain, 2 domains."""
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
 
 
 def _shown(report: dict) -> list[str]:
@@ -113,6 +71,11 @@ def _shown(report: dict) -> list[str]:
     return [name for name in names if name in keep]
 
 
+def _few(report: dict) -> set[str]:
+    """The domains that are listed and not judged."""
+    return {row["domain"] for row in report["domains"] if row["note"]}
+
+
 def _head(report: dict) -> dict:
     domains = report["domains"]
     verdicts = [finding["verdict"] for finding in report["findings"]]
@@ -128,7 +91,7 @@ def _head(report: dict) -> dict:
         "cards": [counted(n, thing).split() for thing, n in counts.items()],
         "known": known,
         "alone": alone,
-        "few": {row["domain"] for row in unjudged},
+        "few": _few(report),
         "unjudged": unjudged[:LISTED],
         "unjudged_more": max(0, len(unjudged) - LISTED),
         "verdicts": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
@@ -154,7 +117,7 @@ def _performance(report: dict, shown: Sequence[str], found: dict) -> dict:
     rest = [row for row in report["domains"] if row["domain"] not in set(shown)]
     others = [(row, [found.get((a, row["domain"], "auroc")) for a in algorithms]) for row in rest]
     return {
-        "forest": _forest(groups, [0.5], "AUROC"),
+        "forest": forest(groups, [0.5], "AUROC", _few(report)),
         "who": [row for row in report["domains"] if row["domain"] in set(shown)],
         "names": names,
         "table": table,
@@ -169,7 +132,7 @@ def _gaps(report: dict, shown: Sequence[str]) -> dict | None:
     groups: dict[str, list] = {}
     for row in rows:
         groups.setdefault(row["domain"], []).append((report["algorithms"].index(row["who"]), row))
-    return _forest(list(groups.items()), [0.0], "AUROC lost") if rows else None
+    return forest(list(groups.items()), [0.0], "AUROC lost", _few(report)) if rows else None
 
 
 def _comparisons(report: dict, shown: Sequence[str]) -> list[tuple[str, dict]]:
@@ -178,40 +141,7 @@ def _comparisons(report: dict, shown: Sequence[str]) -> list[tuple[str, dict]]:
         who: [(f["domain"], [(0, f)]) for f in pairs if f["who"] == who]
         for who in dict.fromkeys(f["who"] for f in pairs)
     }
-    return [(who, _forest(groups, [0.0], "difference in AUROC")) for who, groups in found.items()]
-
-
-def _forest(groups: Sequence[tuple[str, Sequence[tuple[int, dict]]]], marks: Sequence[float], what: str) -> dict:
-    """Rows of intervals on one scale: positions in percent. ``marks`` are dashed vertical lines."""
-    numbers = [row[key] for _, rows in groups for _, row in rows for key in ("value", "low", "high")]
-    numbers = [value for value in numbers if value is not None] + list(marks)
-    low, high = min(numbers), max(numbers)
-    pad = 0.04 * (high - low) or 0.05
-    low, high = low - pad, high + pad
-
-    def at(value: float | None) -> str | None:
-        return None if value is None else f"{100 * (value - low) / (high - low):.2f}%"
-
-    rows = []
-    for label, items in groups:
-        lines = [
-            {"y": 12 + 18 * i, "colour": colour % 6, "words": _words(row), "number": interval(row)}
-            | {end: at(row[end]) for end in ("value", "low", "high")}
-            for i, (colour, row) in enumerate(items)
-        ]
-        words = f"{label}: {what} " + "; ".join(line["words"] for line in lines)
-        rows.append({"label": label, "height": 18 * len(items) + 6, "lines": lines, "words": words})
-    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / s <= 6)
-    ticks = [i * step for i in range(int(low // step), int(high // step) + 2) if low <= i * step <= high]
-    return {"rows": rows, "marks": [at(m) for m in marks], "ticks": [(at(t), number(t, 2)) for t in ticks]}
-
-
-def _words(row: dict) -> str:
-    """What the chart says to those who do not see it; beside the chart only the number has room."""
-    if row.get("verdict") == "undefined":
-        return f"not defined: {row['reason']}"
-    few = ", too few patients to judge" if row.get("verdict") == "too few patients" else ""
-    return interval(row) + few
+    return [(who, forest(groups, [0.0], "difference in AUROC", _few(report))) for who, groups in found.items()]
 
 
 def _curve(report: dict, curve: dict) -> dict:

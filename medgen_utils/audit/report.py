@@ -18,7 +18,7 @@ from medgen_utils.audit import measures
 from medgen_utils.audit.findings import domain_tests, findings
 from medgen_utils.audit.page import render
 from medgen_utils.audit.transfer import Prior, check_prior, transfer
-from medgen_utils.audit.write import write_report
+from medgen_utils.audit.write import plain, write_report
 from medgen_utils.evaluation.by_domain import check_same_images, metrics_of, worst_domain_of
 from medgen_utils.evaluation.cells import Cell, Cells
 from medgen_utils.evaluation.estimates import Estimate
@@ -130,7 +130,7 @@ def audit(
         "subgroups": measures.subgroups(frame, classes, min_patients, level) if "subgroup" in frame else [],
         "peeks": int(frame["peeks"].max()) if "peeks" in frame.columns else 0,
     }
-    return Audit(_plain(report), metrics)
+    return Audit(plain(report), metrics)
 
 
 def _check(frame: pd.DataFrame, reference: str | None) -> None:
@@ -215,16 +215,3 @@ def _over_domains(cells: Cells, judged: Sequence[str], level: float) -> dict:
             _, low, high = t_interval(values, level)
             row |= {"new_low": max(low, 0.0), "new_high": min(high, 1.0), "cut": bool(low < 0 or high > 1)}
     return row
-
-
-def _plain(value: object) -> object:
-    """Numbers, strings, lists and dictionaries as JSON knows them; NaN becomes None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

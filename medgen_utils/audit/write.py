@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 FILES = ("index.html", "report.json", "metrics.csv")
@@ -19,14 +21,16 @@ _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
-def write_report(folder: str | Path, page: str, report: dict, metrics: pd.DataFrame) -> Path:
+def write_report(
+    folder: str | Path, page: str, report: dict, metrics: pd.DataFrame, beside: Collection[str] = ()
+) -> Path:
     """Write ``page``, ``report`` and ``metrics`` as index.html, report.json and metrics.csv; returns the page's path.
 
     The files are made beside their places and moved there once all three are whole, so that the folder may be the
     current one, a mount or a link, and an earlier report stays as it was where anything fails. FileExistsError where
-    the folder holds anything else, OSError where it cannot be written.
+    the folder holds anything else than ``beside``, OSError where it cannot be written.
     """
-    folder = check_folder(folder)
+    folder = check_folder(folder, beside)
     made = _make(folder)
     try:
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as name:
@@ -45,16 +49,18 @@ def write_report(folder: str | Path, page: str, report: dict, metrics: pd.DataFr
     return folder / "index.html"
 
 
-def check_folder(folder: str | Path) -> Path:
+def check_folder(folder: str | Path, beside: Collection[str] = ()) -> Path:
     """The folder with links followed; FileExistsError unless it is new, empty, or holds an earlier report only.
 
+    ``beside``: names of what may lie there too, and stays as it is.
     PermissionError where nothing can be written there, so that nobody waits for a report that cannot be kept.
     """
     asked, folder = folder, Path(os.path.realpath(folder))
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{asked} is a file: name a folder for the report")
     if folder.is_dir():
-        inside = [path for path in folder.iterdir() if not path.name.startswith(_WORK) and path.name not in _SYSTEM]
+        ours = {*_SYSTEM, *beside}
+        inside = [path for path in folder.iterdir() if not path.name.startswith(_WORK) and path.name not in ours]
         names = {path.name for path in inside}
         if others := sorted(path.name for path in inside if path.name not in FILES or not path.is_file()):
             raise FileExistsError(
@@ -71,6 +77,19 @@ def check_folder(folder: str | Path) -> Path:
     if not os.access(standing, os.W_OK | os.X_OK):
         raise PermissionError(f"{standing} cannot be written: name a folder of your own for the report")
     return folder
+
+
+def plain(value: object) -> object:
+    """Numbers, strings, lists and dictionaries as JSON knows them; NaN becomes None."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
 
 
 def no_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -87,14 +87,15 @@ def run(
         start = build(pretrain, images, hyperparameters=own, **options)
         seconds += fit(start, images, balanced=False, **settings).seconds
         model.featurizer.load_state_dict(start.featurizer.state_dict())
-    every = -(-steps // evaluations) if evaluations else 0  # rounded up: no more than so many, the last at the end
+    looks = evaluations if len(validation) else 0  # hospitals of a few patients may leave none to look at
+    every = -(-steps // looks) if looks else 0  # rounded up: no more than so many, the last at the end
     result = fit(model, train, balanced=balanced, validation=validation, evaluate_every=every, **settings)
     label = {"name": name or algorithm.__name__, "seed": seed, "protocol": f"leave out {' and '.join(targets)}"}
     parts = {"validation": validation, "test": test}
-    frames = [predictions_frame(model, part, split=split_name, **label) for split_name, part in parts.items()]
+    frames = [predictions_frame(model, part, split=key, **label) for key, part in parts.items() if len(part)]
     frame = pd.concat(frames, ignore_index=True).assign(seconds=round(seconds + result.seconds, 2))
     if evaluations:
-        frame.attrs["curve"] = _curve(result.history)
+        frame.attrs["curve"] = _curve(result.history) if looks else []
     if keep_predictions:
         save_predictions(frame, keep_predictions)
     return frame

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from medgen_utils import plotting
 from medgen_utils.domains import DatasetInfo
 from medgen_utils.evaluation import METRICS, metrics_by, paired_difference, probabilities, t_interval
+from medgen_utils.evaluation.delong import ESTIMATES, auroc_estimate
+from medgen_utils.evaluation.metrics import LOWER_IS_BETTER
 
 NAMES = {
     "auroc": "AUROC", "balanced_accuracy": "balanced accuracy", "accuracy": "accuracy", "brier": "Brier score",
@@ -61,6 +63,8 @@ class Result:
     same kind on held-back images of the training domains, for the in-domain score beside the target's. ``sites``:
     domain -> site, where known; ValueError where ``unit`` says "hospital" and two domains are scanners of one.
     ``rises``: by method, how much the in-domain AUROC rose over the last quarter of the training, where it was watched.
+    A difference is measured on the images that both methods were tested on: the reference that learns from a part of
+    the target is compared on the rest. AUROC of several classes is the mean over those that occur in a domain.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -86,21 +90,23 @@ class Result:
 
         With several domains the seeds of a domain are averaged: they are repeats, not more hospitals.
         """
-        runs = self._scores(self.frame)
-        runs["unit"] = runs["domain"] if runs["domain"].nunique() > 1 else "seed " + runs["seed"].astype(str)
-        return runs.groupby(["method", "unit"], sort=False)["value"].mean().reset_index()
+        return self._by_unit(self.frame)
 
-    def differences(self) -> pd.DataFrame:
+    def differences(self, level: float = 0.95) -> pd.DataFrame:
         """Each other method minus the baseline: method, value, low, high, interval (what it covers), units, better.
 
         More than `FEW` units: Student's t over them. Fewer, with images at hand: over patients and seeds. Else NaN.
         """
-        table = self.scores().pivot(index="unit", columns="method", values="value")
         rows = []
         for name in self.methods[1:]:
-            d = (table[name] - table[self.methods[0]]).to_numpy()
-            low, high, covers = self._interval(name, d)
-            better = d < 0 if self.metric in ("brier", "calibration_error") else d > 0
+            d = self._each(name).to_numpy()
+            low, high, covers = np.nan, np.nan, ""
+            if len(d) > FEW:
+                _, low, high = t_interval(d, level)
+                covers = f"over {len(d)} {self._units(len(d))}"
+            elif self._has_images:
+                low, high, covers = self._over_patients_and_seeds(self._pair(name), name, level)
+            better = d < 0 if self.metric in LOWER_IS_BETTER else d > 0
             rows.append([name, d.mean(), low, high, covers, len(d), int(better.sum())])
         return pd.DataFrame(rows, columns=["method", "value", "low", "high", "interval", "units", "better"])
 
@@ -123,15 +129,78 @@ class Result:
         methods = (*self.methods, *other.methods)
         return replace(self, frame=frame, methods=methods, about=about, inside=inside, rises=rises)
 
-    def _interval(self, name: str, differences: np.ndarray) -> tuple[float, float, str]:
-        if len(differences) > FEW:
-            interval = t_interval(differences)
-            return interval.low, interval.high, f"over {len(differences)} {self._units(len(differences))}"
-        if "prob_0" not in self.frame.columns:
-            return np.nan, np.nan, ""
-        over = paired_difference(self.frame, name, self.methods[0], self.metric, by=()).iloc[0]
-        runs = self._scores(self.frame).pivot_table(index="seed", columns="method", values="value")
-        spread = t_interval((runs[name] - runs[self.methods[0]]).to_numpy()) if len(runs) > 1 else None
+    def differences_by_domain(self, level: float = 0.95) -> pd.DataFrame:
+        """Each other method minus the baseline at each domain: method, domain, value, low, high.
+
+        The interval is over patients and seeds, NaN without images.
+        """
+        rows = []
+        for name in self.methods[1:]:
+            pair = self._pair(name)
+            scores = self._scores(pair).groupby(["domain", "method"], sort=False)["value"].mean().unstack()
+            for domain, value in (scores[name] - scores[self.methods[0]]).items():
+                ends = np.nan, np.nan
+                if self._has_images:
+                    *ends, _ = self._over_patients_and_seeds(pair[pair["domain"] == domain], name, level)
+                rows.append([name, domain, value, *ends])
+        return pd.DataFrame(rows, columns=["method", "domain", "value", "low", "high"])
+
+    def by_domain(self) -> pd.DataFrame:
+        """Each method at each domain: method, domain, value, low, high (over patients, NaN without images), inside.
+
+        ``inside``: the mean score of the same networks on held-back images of their training domains, NaN where that
+        is unknown.
+        """
+        values = self._scores(self.frame).groupby(["method", "domain"], sort=False)["value"].mean()
+        table = values.reset_index().assign(low=np.nan, high=np.nan, inside=np.nan)
+        if self._has_images:
+            by = ("algorithm", "domain")
+            found = metrics_by(self.frame, by, [self.metric], method=self._method()).set_index(list(by))
+            places = pd.MultiIndex.from_frame(table[["method", "domain"]])
+            table[["low", "high"]] = found.loc[places, ["low", "high"]].to_numpy()
+        if self.inside is not None and self._has_images:
+            targets = self.frame[["run", "domain"]].drop_duplicates()
+            inside = self._scores(self.inside).drop(columns="domain").merge(targets, on="run")
+            means = inside.groupby(["method", "domain"])["value"].mean()
+            table["inside"] = means.reindex(pd.MultiIndex.from_frame(table[["method", "domain"]])).to_numpy()
+        return table
+
+    @property
+    def _has_images(self) -> bool:
+        return "prob_0" in self.frame.columns
+
+    def _method(self) -> str:
+        """How intervals over patients are made: without resampling where a class may be missing in a domain."""
+        several = "prob_2" in self.frame.columns
+        return "delong" if several and self.metric in ESTIMATES else "bootstrap"
+
+    def _by_unit(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Columns method, unit, value: seeds of a domain averaged where there are several domains."""
+        runs = self._scores(frame)
+        several = self.frame["domain"].nunique() > 1
+        runs["unit"] = runs["domain"] if several else "seed " + runs["seed"].astype(str)
+        return runs.groupby(["method", "unit"], sort=False)["value"].mean().reset_index()
+
+    def _each(self, name: str) -> pd.Series:
+        """The method's difference from the baseline at each unit."""
+        table = self._by_unit(self._pair(name)).pivot(index="unit", columns="method", values="value")
+        return table[name] - table[self.methods[0]]
+
+    def _pair(self, name: str) -> pd.DataFrame:
+        """The rows of a method and the baseline, without images that only one of two runs with a seed has tested."""
+        if not self._has_images:
+            return self.frame
+        pair = self.frame[self.frame["algorithm"].isin([name, self.methods[0]])]
+        runs = pair.groupby(["domain", "seed"])["algorithm"].transform("nunique")
+        images = pair.groupby(["domain", "seed", "index"])["algorithm"].transform("nunique")
+        return pair[images == runs]
+
+    def _over_patients_and_seeds(self, pair: pd.DataFrame, name: str, level: float) -> tuple[float, float, str]:
+        options = {"by": (), "level": level, "method": self._method()}
+        over = paired_difference(pair, name, self.methods[0], self.metric, **options).iloc[0]
+        runs = self._scores(pair).pivot_table(index="seed", columns="method", values="value")
+        seeds = (runs[name] - runs[self.methods[0]]).dropna().to_numpy()
+        spread = t_interval(seeds, level) if len(seeds) > 1 else None
         extra = 0.0 if spread is None else (spread.high - spread.low) / 2
         low, high = (float(np.hypot(over["value"] - over[end], extra)) for end in ("low", "high"))
         covers = "over patients and seeds" if spread else "over patients, one seed"
@@ -139,20 +208,21 @@ class Result:
 
     def _over_patients(self) -> dict[str, tuple[float, float]]:
         """Method -> interval of its mean over other patients, where images are at hand."""
-        if "prob_0" not in self.frame.columns:
+        if not self._has_images:
             return {}
-        table = metrics_by(self.frame, ("algorithm",), [self.metric])
+        table = metrics_by(self.frame, ("algorithm",), [self.metric], method=self._method())
         return {row.algorithm: (row.low, row.high) for row in table.itertuples()}
 
     def _scores(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Columns method, domain, seed, value: a row a run and domain."""
+        """Columns method, domain, seed, value: a row a run and domain; with images also the run."""
         if "prob_0" not in frame.columns:
             return frame.rename(columns={self.metric: "value"})[["method", "domain", "seed", "value"]].copy()
+        keys = ["algorithm", "domain", "seed", "run"]
         rows = [
-            [*key, METRICS[self.metric](images["y"].to_numpy(), probabilities(images))]
-            for key, images in frame.groupby(["algorithm", "domain", "seed"], sort=False, observed=True)
+            [*key, score_of(self.metric, images["y"].to_numpy(), probabilities(images))]
+            for key, images in frame.groupby(keys, sort=False, observed=True)
         ]
-        return pd.DataFrame(rows, columns=["method", "domain", "seed", "value"])
+        return pd.DataFrame(rows, columns=["method", *keys[1:], "value"])
 
     def _shared(self) -> list[str]:
         """Tested domains that share their site with another."""
@@ -167,7 +237,10 @@ class Result:
     # ------------------------------------------------------------------------------------------ what a reader sees
 
     def table(self) -> pd.DataFrame:
-        """A row a method: mean, in-domain score where known, each unit (up to `FEW`), difference with its interval."""
+        """A row a method: mean, in-domain score where known, each unit (up to `FEW`), difference with its interval.
+
+        The baseline has no difference from itself: those cells are blank.
+        """
         scores = self.scores()
         wide = scores.pivot(index="method", columns="unit", values="value").loc[list(self.methods)]
         units = list(dict.fromkeys(scores["unit"]))
@@ -181,7 +254,10 @@ class Result:
         if beside["low"].notna().any():
             table["low"], table["high"] = beside["low"], beside["high"]
         table["units"] = len(units)
-        return table.round(3).rename_axis(f"{NAMES.get(self.metric, self.metric)} of")
+        table = table.round(3).rename_axis(f"{NAMES.get(self.metric, self.metric)} of")
+        beside = [name for name in ("difference", "low", "high") if name in table]
+        table[beside] = table[beside].astype(object).where(table[beside].notna(), "")
+        return table
 
     def plot(self) -> Figure:
         """One figure: a point a unit, mean, interval (over more than `FEW` units, else over patients), chance."""
@@ -229,10 +305,9 @@ class Result:
             mean, low, high = t_interval(values)
             covers = f"{low:.3f} to {high:.3f}, over {len(values)} {self._units(len(values))}"
             return Markdown(f"{self.methods[0]} reaches {mean:.3f} {name} {where} ({covers}).")
-        table = self.scores().pivot(index="unit", columns="method", values="value")
         sentences = []
         for row in self.differences().itertuples():
-            d = (table[row.method] - table[self.methods[0]]).to_numpy()
+            d = self._each(row.method).to_numpy()
             text = f"**{row.method}** moves the {name} {where} by {row.value:+.3f}"
             if np.isnan(row.low):
                 text += f" ({_points(d)}): {row.units} {self._units(row.units)}, too few for an interval"
@@ -260,6 +335,13 @@ class Result:
             f"and {some} at some and not at others. The mean difference over {n} {self._units(n)} goes from {ends}: "
             f"{len(table)} comparisons, not corrected for it."
         )
+
+
+def score_of(metric: str, y: np.ndarray, prob: np.ndarray) -> float:
+    """A metric of one run in one domain."""
+    if metric == "auroc" and prob.shape[1] > 2:
+        return auroc_estimate(y, [prob], np.arange(len(y))).value
+    return METRICS[metric](y, prob)
 
 
 def _points(values: Sequence[float], sign: bool = True) -> str:

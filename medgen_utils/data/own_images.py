@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -15,7 +15,7 @@ from PIL import Image
 from medgen_utils.domains import DatasetInfo, DomainDataset
 from medgen_utils.pictures import read_picture
 from medgen_utils.provenance import COLUMNS, provenance
-from medgen_utils.tables import as_argument, did_you_mean, one_spelling, read_table, require, unknown_words
+from medgen_utils.tables import Ask, as_argument, did_you_mean, one_spelling, read_table, require, unknown_words
 
 NEEDED = ("file", "label", "domain")
 
@@ -27,8 +27,10 @@ def from_folder(
     size: int | None = None,
     class_names: Sequence[str] | None = None,
     background: str | None = None,
+    columns: Mapping[str, str] | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    ask: Ask = as_argument,
 ) -> DomainDataset:
     """Your own images with a table of ``file,label,domain`` and, if you have it, ``group`` (patient or slide).
 
@@ -38,7 +40,8 @@ def from_folder(
     images give x (N, 1, H, W), a single colour image among them x (N, 3, H, W). All images have one size, or ``size``
     resizes them to size x size px (sides stretched, Lanczos). ``class_names`` gives the classes their order (class 1 is
     the positive class of a binary task); by default labels are sorted, as numbers where all are whole numbers.
-    ``background``, "black" or "white", is what transparent images lie on.
+    ``background``, "black" or "white", is what transparent images lie on. ``columns`` says what yours are called:
+    ``{"label": "dx", "group": "patient"}``. ``ask``: how a message names a setting (`tables.as_option` for a command).
     FileNotFoundError where the folder, the table or an image is missing; ValueError for a missing column or value, a
     file listed twice, a label that is no class, a domain with one class only (no metric is defined there), a file that
     is no still 8-bit image (see `pictures.read_picture`), and images of different sizes. Warns of names that differ in
@@ -47,7 +50,7 @@ def from_folder(
     folder = Path(images)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder: give the folder that holds your images")
-    where, table = _table(labels_csv, separator, encoding)
+    where, table = _table(labels_csv, columns or {}, separator, encoding, ask)
     names = tuple(class_names) if class_names is not None else _sorted(table["label"])
     unknown = sorted(set(table["label"]) - set(names))
     if unknown:
@@ -74,7 +77,13 @@ def from_folder(
     )
 
 
-def _table(source: str | Path | pd.DataFrame, separator: str | None, encoding: str | None) -> tuple[str, pd.DataFrame]:
+def _table(
+    source: str | Path | pd.DataFrame,
+    columns: Mapping[str, str],
+    separator: str | None,
+    encoding: str | None,
+    ask: Ask,
+) -> tuple[str, pd.DataFrame]:
     """What the table is called, and its columns as text in one spelling; the index is the row in the file."""
     if isinstance(source, pd.DataFrame):
         where, table = (
@@ -87,9 +96,14 @@ def _table(source: str | Path | pd.DataFrame, separator: str | None, encoding: s
         where = str(source)
         if not Path(source).is_file():
             raise FileNotFoundError(f"{where} is not a file: give a CSV with the columns file, label and domain")
-        table = read_table(source, separator=separator, encoding=encoding, ask=as_argument)
+        table = read_table(source, separator=separator, encoding=encoding, ask=ask)
+    if unknown := sorted(set(columns) - {*NEEDED, "group", *COLUMNS}):
+        raise ValueError(f"columns={dict(columns)}: no column is called {unknown[0]!r} here: name file, label, domain")
+    for called in columns.values():
+        require(where, table, called, ask)
+    table = table.assign(**{column: table[called] for column, called in columns.items()})
     for column in NEEDED:
-        require(where, table, column, as_argument)
+        require(where, table, column, ask)
     if "group" not in table:
         table = table.assign(group="")
     for column in (*NEEDED, "group"):

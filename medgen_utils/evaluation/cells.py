@@ -90,7 +90,7 @@ def cells_by_domain(
     for key, domain, rows in _groups(frame, by):
         runs = runs_of(rows, domain)
         if method == "delong":
-            estimates = _estimates(names, runs, domain)
+            estimates = _estimates(names, runs, domain, len(rows) == len(runs) * rows["index"].nunique())
         else:
             rng_seed = [seed, zlib.crc32(str(domain).encode())]
             estimates = _resampled(functions, names, runs, n_resamples, rng_seed)
@@ -108,9 +108,10 @@ def runs_of(rows: pd.DataFrame, domain: str) -> list[tuple[np.ndarray, np.ndarra
     return [(rows["y"].to_numpy()[inside], probabilities(rows[inside]), codes[inside]) for inside in masks]
 
 
-def _estimates(names: Sequence[str], runs: list, domain: str) -> list[Estimate]:
-    y, prob, units = one_test(runs, domain)
-    return [estimate(name, y, prob, units, domain) for name in names]
+def _estimates(names: Sequence[str], runs: list, domain: str, same: bool) -> list[Estimate]:
+    """Of runs on the ``same`` images, or the mean of their own where each was tested on a part of the domain."""
+    tests = [one_test(runs, domain)] if same else [(y, [prob], units) for y, prob, units in runs]
+    return [Estimate.mean([estimate(name, *test, domain) for test in tests]) for name in names]
 
 
 def one_test(runs: list, domain: str) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:

@@ -2,6 +2,7 @@
 
 from medgen_utils.tables.read import data_columns, read_table, require
 from medgen_utils.tables.words import (
+    Ask,
     BadTable,
     as_argument,
     as_option,
@@ -14,6 +15,6 @@ from medgen_utils.tables.words import (
 )
 
 __all__ = [
-    "BadTable", "as_argument", "as_option", "data_columns", "did_you_mean", "listed", "one_spelling", "read_table",
-    "require", "shown", "tidy", "unknown_words",
+    "Ask", "BadTable", "as_argument", "as_option", "data_columns", "did_you_mean", "listed", "one_spelling",
+    "read_table", "require", "shown", "tidy", "unknown_words",
 ]  # fmt: skip

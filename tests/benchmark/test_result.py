@@ -178,3 +178,66 @@ def test_many_methods_are_told_in_brief():
     said = Result(pd.concat(frames), ("ERM", "remedy", "worse", "mixed"), ABOUT, unit="site").in_brief().data
     assert "Of 3 methods beside ERM, 1 are better at every site, 1 at none, and 1 at some" in said
     assert "over 3 sites goes from -0.200 (**worse**) to +0.200 (**remedy**): 3 comparisons" in said
+
+
+def test_the_baselines_own_difference_is_blank():
+    for result in (stored([0.01] * 3), images()):
+        table = result.table()
+        assert table.loc["ERM", "difference"] == "" and isinstance(table.loc["remedy", "difference"], float)
+        assert not table.isna().any().any() and "NaN" not in table.to_string()
+
+
+def test_each_domain_has_its_difference_and_both_scores():
+    result = images(1.0, domains=("Rio", "Cairo"))
+    inside = result.frame.assign(domain="trained", split="validation")
+    result = Result(result.frame, result.methods, ABOUT, inside=inside)
+    each = result.differences_by_domain()
+    assert each["domain"].tolist() == ["Rio", "Cairo"] and (each["low"] < each["value"]).all()
+    assert each["value"].mean() == pytest.approx(result.differences()["value"].iloc[0])
+    table = result.by_domain().set_index(["method", "domain"])
+    assert table.loc[("remedy", "Rio"), "value"] == pytest.approx(table.loc[("remedy", "Rio"), "inside"])
+    assert (table["low"] < table["value"]).all() and (table["value"] < table["high"]).all()
+    assert stored([0.1]).by_domain()["low"].isna().all()
+    assert stored([0.1, 0.2]).differences_by_domain()["value"].tolist() == pytest.approx([0.1, 0.2])
+
+
+def test_a_wider_level_gives_a_wider_interval():
+    for result in (images(0.5), stored([0.01, 0.02] * 4)):
+        usual, careful = (result.differences(level).iloc[0] for level in (0.95, 0.99))
+        assert careful["low"] < usual["low"] < usual["high"] < careful["high"]
+
+
+def test_a_class_that_a_domain_lacks_takes_nothing_down():
+    random = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    frames = []
+    for domain in ("all", "without class 2"):
+        for name in ("ERM", "remedy"):
+            logits = random.normal(size=(120, 3)) + np.eye(3)[y]
+            prob = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+            frames.append(pd.DataFrame(
+                {"run": f"{domain}/{name}", "algorithm": name, "seed": 0, "protocol": domain, "split": "test",
+                 "domain": domain, "group": [f"{domain}/{i}" for i in range(120)], "index": np.arange(120), "y": y}
+                | {f"prob_{k}": prob[:, k] for k in range(3)}
+            ))  # fmt: skip
+    frame = pd.concat(frames, ignore_index=True)
+    frame = frame[(frame["domain"] == "all") | (frame["y"] < 2)]
+    result = Result(frame, ("ERM", "remedy"), ABOUT)
+    assert not result.by_domain()[["value", "low", "high"]].isna().any().any()
+    assert not result.differences()[["value", "low", "high"]].isna().any().any()
+
+
+def test_in_domain_scores_are_measured_network_by_network():
+    """Two networks judge the same held-back images: the one scores them all above the other's."""
+    y = np.arange(40) % 2
+    frame = images(domains=("Rio", "Cairo"), seeds=1).frame
+    inside = [
+        pd.DataFrame({
+            "run": run, "algorithm": run.split("/")[1], "seed": 0, "protocol": run, "split": "validation",
+            "domain": "trained", "group": "", "index": np.arange(40), "y": y, "pred": y, "prob_1": 0.4 * y + shift,
+            "prob_0": 1 - 0.4 * y - shift,
+        })
+        for run in frame["run"].unique() for shift in [0.5 * run.startswith("Rio")]
+    ]  # fmt: skip
+    table = Result(frame, ("ERM", "remedy"), ABOUT, inside=pd.concat(inside)).table()
+    assert table["in domain"].tolist() == [1.0, 1.0]

@@ -40,3 +40,15 @@ def test_runs_in_another_order_are_refused_without_resampling():
     mixed = pd.concat([data[data["seed"] == 0], data[data["seed"] == 1].sample(frac=1, random_state=0)])
     with pytest.raises(ValueError, match="one order"):
         cells_by_domain(mixed, (), ["auroc"], 0, 0, "delong")
+
+
+def test_runs_on_parts_of_a_domain_are_measured_each_on_its_own():
+    """The reference that learns from a part of the target: each seed is tested on another rest."""
+    data = frame(domains="A", algorithms="a", seeds=2)
+    rest = data[(data["index"] % 5 > 0) | (data["seed"] == 1)]
+    (cell,) = cells_by_domain(rest, (), ["auroc"], 0, 0, "delong").groups[()].values()
+    each = metrics_by(rest, by=("seed",), n_resamples=10)["value"]
+    whole = metrics_by(data, by=(), method="delong").iloc[0]
+    assert cell.estimates[0].value == pytest.approx(each.mean())
+    low, high = cell.estimates[0].interval()[1:]
+    assert high - low == pytest.approx(whole["high"] - whole["low"], rel=0.25)

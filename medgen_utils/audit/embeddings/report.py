@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from medgen_utils import __version__
 from medgen_utils.audit.embeddings.read import Study
-from medgen_utils.audit.page import number
-from medgen_utils.audit.write import write_report
+from medgen_utils.audit.parts import template
+from medgen_utils.audit.write import plain, write_report
 from medgen_utils.pretraining.embeddings import (
     Embeddings,
     Robustness,
@@ -38,7 +36,7 @@ class EmbeddingAudit:
 
     def write(self, folder: str | Path) -> Path:
         """Write index.html, report.json and metrics.csv into ``folder``, all or none; returns the page's path."""
-        page = _template().render(report=self.report, listed=LISTED)
+        page = template("medgen_utils.audit.embeddings", "embeddings.html.j2").render(report=self.report, listed=LISTED)
         return write_report(folder, page, self.report, self.metrics)
 
 
@@ -68,11 +66,11 @@ def audit_embeddings(study: Study, *, title: str = "Audit of embeddings by hospi
         "hospitals": _hospitals(data, len(study.class_names)),
         "hospital_probe": probe._asdict(),
         "robustness": [{"what": name, **found._asdict()} for name, found in index.items()],
-        "class_probe": _plain(classes),
+        "class_probe": plain(classes.to_dict("records")),
         "left_out": classes.attrs["left_out"],
         "home": _mean(classes[classes["learned"] == classes["tested"]]["auroc"]),
         "away": _mean(classes[classes["learned"] != classes["tested"]]["auroc"]),
-        "confounded": _plain(tied),
+        "confounded": plain(tied.to_dict("records")),
     }
     return EmbeddingAudit(report, _long(probe.value, index, classes, tied))
 
@@ -87,12 +85,6 @@ def _hospitals(data: Embeddings, k: int) -> list[dict]:
     return rows
 
 
-def _plain(frame: pd.DataFrame) -> list[dict]:
-    """Rows for JSON: NaN becomes None."""
-    rows = frame.to_dict("records")
-    return [{key: None if isinstance(v, float) and np.isnan(v) else v for key, v in row.items()} for row in rows]
-
-
 def _mean(values: pd.Series) -> float | None:
     return float(values.mean()) if values.notna().any() else None
 
@@ -103,15 +95,3 @@ def _long(probe: float, index: dict[str, Robustness], classes: pd.DataFrame, tie
     rows += [("class probe", row.learned, row.tested, row.auroc) for row in classes.itertuples()]
     rows += [("confounded training", row.pair, f"{row.strength:g}", row.auroc) for row in tied.itertuples()]
     return pd.DataFrame(rows, columns=["measure", "first", "second", "value"])
-
-
-@cache
-def _template() -> Template:
-    loader = ChoiceLoader(
-        [PackageLoader("medgen_utils.audit.embeddings", "."), PackageLoader("medgen_utils.audit", ".")]
-    )
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = number
-    return environment.get_template("embeddings.html.j2")
