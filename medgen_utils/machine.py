@@ -85,7 +85,7 @@ def jobs_of(n_jobs: int | None = None, device: str | None = None) -> int:
 def in_words(seconds: float) -> str:
     """A time to wait for, to the precision that a person needs: 40 seconds, 12 minutes, 2.5 hours."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return f"{max(2, round(seconds))} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 

@@ -86,3 +86,13 @@ def test_batches_are_put_together_and_the_mode_comes_back_after_an_error():
 def test_what_is_no_module_is_taken_as_it_is():
     x = torch.rand(5, 1, 2, 2)
     assert torch.equal(machine.in_batches(object(), lambda part: part + 1, x, batch_size=2), x + 1)
+
+
+def test_a_time_to_wait_has_the_precision_a_person_needs():
+    words = [machine.in_words(seconds) for seconds in (0.2, 40, 700, 9000)]
+    assert words == ["2 seconds", "40 seconds", "12 minutes", "2.5 hours"]
+
+
+def test_runs_side_by_side_are_one_a_core_or_one_on_a_gpu():
+    assert machine.jobs_of(3) == 3 and machine.jobs_of(device="cuda:0") == 1
+    assert machine.jobs_of(device="cpu") == machine.joblib.cpu_count()

@@ -1,4 +1,6 @@
-"""A small table of predictions, as a file of a hospital might hold it. Used by the tests of the audit."""
+"""A small table of predictions, as a file of a hospital might hold it, and a reader of pages, for the audit's tests."""
+
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -62,3 +64,26 @@ def runs_frame(runs: int) -> pd.DataFrame:
             columns |= {"group": [f"{domain}/{i}" for i in range(100)], "prob_0": 1 - p, "prob_1": p}
             parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
+
+
+class Page(HTMLParser):
+    """Collects tags, addresses and whether every element that opens also closes."""
+
+    void = ("meta", "br", "circle", "line", "path", "polyline")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags, self.loads, self.open, self.ids = set(), [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if (tag, dict(attributes)) == ("link", {"rel": "icon", "href": "data:,"}):
+            return  # the empty icon, which keeps a browser from asking for one
+        self.tags.add(tag)
+        self.loads += [value for name, value in attributes if name in ("src", "xlink:href", "srcset", "data")]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.void:
+            assert self.open.pop() == tag

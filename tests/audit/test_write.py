@@ -4,10 +4,11 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from medgen_utils.audit.write import FILES, check_folder, no_formulas, visible, write_report
+from medgen_utils.audit.write import FILES, check_folder, no_formulas, plain, visible, write_report
 
 METRICS = pd.DataFrame({"algorithm": ["a"], "domain": ["north"], "value": [-0.5]})
 
@@ -56,6 +57,20 @@ def test_files_that_are_no_report_are_left_alone(tmp_path, name):
     with pytest.raises(FileExistsError, match=name):
         write(tmp_path)
     assert (tmp_path / name).read_text() == "years of work"
+
+
+def test_what_may_lie_beside_a_report_stays(tmp_path):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(FileExistsError, match="runs"):
+        write(tmp_path)
+    for _ in range(2):
+        write_report(tmp_path, "<h1>x</h1>", {"made": {}}, METRICS, beside=("runs",))
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, "runs"}
+
+
+def test_numbers_are_plain_for_json():
+    nested = {1: [np.int64(2), np.nan, (np.float32(0.5), np.inf)], "x": np.bool_(True)}
+    assert plain(nested) == {"1": [2, None, [0.5, None]], "x": True}
 
 
 def test_a_file_in_the_way_is_named(tmp_path):

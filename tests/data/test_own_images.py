@@ -9,6 +9,7 @@ from PIL import Image
 
 from medgen_utils import data
 from medgen_utils.data import DomainDataset
+from medgen_utils.tables import as_argument, as_option
 
 
 @pytest.fixture
@@ -57,6 +58,26 @@ def test_labels_that_are_numbers_are_ordered_as_numbers(folder):
     edit(folder, "yes", "10")
     edit(folder, "no", "9")
     assert read(folder).class_names == ("9", "10")
+
+
+def test_columns_may_be_called_otherwise(folder):
+    plain = read(folder)
+    edit(folder, "file,label,domain,group", "domain,dx,site,patient")
+    names = {"file": "domain", "label": "dx", "domain": "site", "group": "patient"}
+    found = read(folder, columns=names)
+    assert (found.x == plain.x).all() and (found.y == plain.y).all() and found.domain_names == plain.domain_names
+    assert found.group.tolist() == plain.group.tolist()
+    with pytest.raises(ValueError, match=r"column 'dxx' is missing.*did you mean 'dx'"):
+        read(folder, columns=names | {"label": "dxx"})
+    with pytest.raises(ValueError, match="no column is called 'classs'"):
+        read(folder, columns={"classs": "dx"})
+
+
+def test_a_message_names_a_setting_as_one_asks(folder):
+    (folder / "labels.csv").write_bytes("file,label,domain\n0.png,no,K\u00f6ln\n".encode("latin-1"))
+    for ask, words in ((as_argument, "encoding='latin-1'"), (as_option, "--encoding latin-1")):
+        with pytest.raises(ValueError, match=words):
+            read(folder, ask=ask)
 
 
 def test_groups_are_optional(folder):
