@@ -65,6 +65,7 @@ def _lines(frame: pd.DataFrame, label: str, reference: float | None) -> Axes:
     name_rows(axis, names, label, reference)
     for kind, place in zip(frame["kind"], places, strict=True):
         if names[place - 1] == "":
-            axis.annotate(kind, (-0.4, place - 1), xycoords=("axes fraction", "data"), va="center", fontsize=10.5,
-                          color=QUIET, fontstyle="italic")  # fmt: skip
+            axis.annotate(kind, (0.02, place - 1), xycoords=("axes fraction", "data"), va="center", fontsize=10.5,
+                          color=QUIET, fontstyle="italic",
+                          bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # fmt: skip
     return axis

@@ -17,7 +17,7 @@ from medgen_utils.shifts.experiments.trials import alarms, disjoint_pairs
 from medgen_utils.training import ERM, build, fit, flips_and_turns
 
 Changes = dict[str, tuple[Hospital, dict[str, Any]]]
-PAIRS, DIAGNOSED = 10, 600  # pairs of samples a run for the shares of alarms; patients a side that diagnose reads
+PAIRS, DIAGNOSED = 10, 400  # pairs of samples a run for the shares of alarms; patients a side that diagnose reads
 
 
 def home_model(home: Hospital, seed: int, steps: int, n: int = 1200) -> ERM:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,24 +14,28 @@ from medgen_utils.evaluation import auroc, bootstrap_interval
 from medgen_utils.machine import map_runs
 from medgen_utils.shifts.detection import domain_classifier_test, mmd_two_sample_test
 from medgen_utils.shifts.diagnosis import Outputs, diagnose, estimate_label_shift, one_per_group, outputs_of
-from medgen_utils.training import ERM, Augmentation, build, fit, flips
+from medgen_utils.training import ERM, Augmentation, build, fit, flips, flips_and_turns
 
 ALL, ONE = "all images", "one image a patient"
 HALVES, SCANNER, HOSPITAL = "two halves of one scanner", "two scanners of one hospital", "two hospitals"
-AWAY_SCANNER, AWAY_HOSPITAL = "another scanner of a known hospital", "a hospital not seen in training"
+AWAY_HOSPITAL, AWAY_SCANNER = "a hospital not seen in training", "another scanner of a hospital that was"
 MOST = 400  # patients a side that the tests get: the MMD's memory grows with their square
 
 
-def alarms_between_halves(images: DomainDataset, draws: int, most: int = 150) -> pd.DataFrame:
+def alarms_between_halves(scanners: Mapping[str, DomainDataset], draws: int, most: int = 150) -> pd.DataFrame:
     """How often the MMD on pixels alarms between random halves of the patients of ONE scanner, where nothing differs.
 
-    A row a draw and way of giving the images (`ALL` or `ONE`): given, seed, alarm (at the 5 % level), images (a side,
-    at most ``most``). ValueError where patients or slides are not known. Chapter: domain_shift.
+    ``scanners``: name -> the images of one scanner. A row a scanner, draw and way of giving the images (`ALL` or
+    `ONE`): scanner, given, seed, alarm (at the 5 % level), images (a side, at most ``most``). ValueError where patients
+    or slides are not known. Chapter: domain_shift.
     """
-    if (images.group == "").any():
-        unknown = int((images.group == "").sum())
-        raise ValueError(f"{unknown} images of {images.info.name} name no patient: halves of patients need them all")
-    return pd.DataFrame(row for seed in range(draws) for row in _halves(images, seed, most))
+    for name, images in scanners.items():
+        if unknown := int((images.group == "").sum()):
+            raise ValueError(f"{unknown} images of {name} name no patient: halves of patients need them all")
+    tasks = [(images, seed, most) for images in scanners.values() for seed in range(draws)]
+    names = [name for name in scanners for _ in range(draws)]
+    rows = [{"scanner": name} | row for name, pair in zip(names, map_runs(_halves, tasks), strict=True) for row in pair]
+    return pd.DataFrame(rows)
 
 
 def _halves(images: DomainDataset, seed: int, most: int) -> list[dict]:
@@ -55,8 +60,9 @@ def pairs_told_apart(dataset: DomainDataset, n: int, draws: int = 10) -> pd.Data
     single = [one_per_group(dataset, seed) for seed in range(draws)]
     have = {name: len(single[0].only(name)) for name in dataset.domain_names}
     sites, known = dataset.sites(), [name for name, number in have.items() if number >= n]
-    pairs = [(SCANNER if sites[a] == sites[b] else HOSPITAL, a, b) for a, b in combinations(known, 2)]
-    pairs = [(HALVES, name, name) for name in known if have[name] >= 2 * n] + pairs
+    pairs = [(HALVES, name, name) for name in known if have[name] >= 2 * n]
+    pairs += [(SCANNER, a, b) for a, b in combinations(known, 2) if sites[a] == sites[b]]
+    pairs += [(HOSPITAL, a, b) for a, b in combinations(known, 2) if sites[a] != sites[b]]
     rows = [{"kind": kind, "pair": f"{a} and {b}", "value": _apart(single, a, b, n)} for kind, a, b in pairs]
     return pd.DataFrame(rows, columns=["kind", "pair", "value"])
 
@@ -72,28 +78,42 @@ def _apart(single: Sequence[DomainDataset], a: str, b: str, n: int) -> float:
     return float(np.mean(values))
 
 
-def read_targets(
-    dataset: DomainDataset,
-    targets: Sequence[str] | dict[str, Sequence[str]],
-    *,
-    steps: int,
-    seed: int = 0,
-    augment: Augmentation = flips,
-    n_repeats: int = 10,
-) -> pd.DataFrame:
+class Targets(NamedTuple):
+    """What `read_targets` leaves out of one data set: name -> the domains of that target (a hospital's scanners).
+
+    ``upright``: whether its images have an upright side; training turns those that have none.
+    """
+
+    dataset: DomainDataset
+    left_out: Mapping[str, Sequence[str]]
+    upright: bool = True
+
+
+def read_targets(parts: Sequence[Targets], steps: int, *, seed: int = 0, n_repeats: int = 10) -> pd.DataFrame:
     """Each target in turn as the new place: the evidence of the tests there, and what the labels say of the model.
 
-    targets: names of domains, or name -> the domains that are left out together (a hospital with several scanners). The
-    model trains on 80 % of the patients of all other domains; the tests compare the rest with the target, one image a
-    patient. A row a target: target, kind (`AWAY_SCANNER` where a domain of its hospital was in training, else
-    `AWAY_HOSPITAL`), patients, inside and its low, high (AUROC on the held-out patients of the sources, interval over
-    patients), outside, outside_low, outside_high (at the target), apart (AUROC of naming the origin from pixels), blind
-    and labelled (verdicts without and with labels), counted, estimated, estimated_low, estimated_high (the share of
-    class 1, the disease). Chapter: domain_shift.
+    The model trains on 80 % of the patients of all other domains of its data set; the tests compare the rest with the
+    target, one image a patient. A row a target, hospitals first: data, target, kind (`AWAY_SCANNER` where a domain of
+    its hospital was in training, else `AWAY_HOSPITAL`), patients, inside and its low, high (AUROC on the held-out
+    patients of the sources, interval over patients), outside, outside_low, outside_high (at the target), apart (AUROC
+    of naming the origin from pixels), blind and labelled (verdicts without and with labels), counted, estimated,
+    estimated_low, estimated_high (the share of class 1, the disease). Chapter: domain_shift.
     """
-    left_out = targets if isinstance(targets, dict) else {name: (name,) for name in targets}
-    tasks = [(dataset, name, tuple(names), steps, seed, augment, n_repeats) for name, names in left_out.items()]
-    return pd.DataFrame(map_runs(_read, tasks))
+    tasks = [
+        (part.dataset, name, tuple(names), steps, seed, flips if part.upright else flips_and_turns, n_repeats)
+        for part in parts
+        for name, names in part.left_out.items()
+    ]
+    frame = pd.DataFrame(map_runs(_read, tasks))
+    return frame.sort_values("kind", kind="stable", ignore_index=True)
+
+
+def apart_against_loss(frame: pd.DataFrame) -> tuple[float, float]:
+    """Spearman's rank correlation, and its p-value, of how well targets are told apart and the AUROC lost there."""
+    from scipy import stats  # takes its time, and only this needs it
+
+    relation = stats.spearmanr(frame["apart"], frame["inside"] - frame["outside"])
+    return float(relation.statistic), float(relation.pvalue)
 
 
 def _read(
@@ -115,6 +135,7 @@ def _read(
     a, b = (outputs_of(model, _single(part, seed)) for part in (held_out, new))
     share = estimate_label_shift(a.y, a.prob.argmax(1), b.prob.argmax(1), seed)
     return {
+        "data": dataset.info.name,
         "target": name,
         "kind": AWAY_SCANNER if trained & {of[key] for key in left_out} else AWAY_HOSPITAL,
         "patients": len(b.y),

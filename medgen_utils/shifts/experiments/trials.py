@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import pandas as pd
 
+from medgen_utils.clinic import make_clinic
+from medgen_utils.hospital import Hospital
 from medgen_utils.machine import map_runs
 from medgen_utils.shifts.detection import (
     ShiftTest,
@@ -12,7 +17,8 @@ from medgen_utils.shifts.detection import (
     mmd_two_sample_test,
     predicted_label_test,
 )
-from medgen_utils.shifts.diagnosis import Outputs
+from medgen_utils.shifts.diagnosis import Outputs, outputs_of
+from medgen_utils.training import ERM
 
 TESTS = ("MMD, pixels", "MMD, features", "domain classifier", "model outputs", "predicted labels")
 LEAST = 8  # images a side: below that a test has next to nothing to see
@@ -74,3 +80,29 @@ def shares(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         found = {"value": values.mean(), "low": low, "high": high, "pairs": len(values)}
         rows.append(dict(zip(by, key, strict=True)) | found)
     return pd.DataFrame(rows)
+
+
+def power(model: ERM, home: Hospital, sizes: Mapping[str, Sequence[float]], pairs: int, n: int = 100) -> pd.DataFrame:
+    """`alarm_rates` at hospitals that differ from home in one parameter: a row a parameter, size and test.
+
+    ``sizes``: parameter of `Hospital` -> the values it takes. Every size has patients of its own, n a sample of home
+    and three more of the new hospital. Chapter: domain_shift.
+    """
+    known = outputs_of(model, make_clinic([home], n * pairs, seed=13))
+    parts = []
+    for parameter, values in sizes.items():
+        for number, size in enumerate(values):
+            there = replace(home, **{parameter: size})
+            new = outputs_of(model, make_clinic([there], (n + 3) * pairs, seed=100 + number))
+            parts.append(alarm_rates(known, new, pairs).assign(parameter=parameter, size=size))
+    return pd.concat(parts, ignore_index=True)
+
+
+def in_words(tests: Mapping[str, Mapping[str, ShiftTest]], name: str, level: float = 0.05) -> str:
+    """One sentence: at which hospital this test alarms. ``tests``: hospital -> what `every_test` found there."""
+    parts = []
+    for hospital, found in tests.items():
+        p = found[name].p_value
+        said = "p < 0.01" if p < 0.01 else f"p = {p:.2f}"
+        parts.append(f"{hospital}: it {'**alarms**' if p < level else 'is **silent**'} ({said})")
+    return "; ".join(parts) + "."

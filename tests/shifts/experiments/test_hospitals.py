@@ -7,7 +7,13 @@ import torch
 
 from medgen_utils.data import DatasetInfo, DomainDataset
 from medgen_utils.provenance import provenance
-from medgen_utils.shifts.experiments import alarms_between_halves, pairs_told_apart, read_targets
+from medgen_utils.shifts.experiments import (
+    Targets,
+    alarms_between_halves,
+    apart_against_loss,
+    pairs_told_apart,
+    read_targets,
+)
 from medgen_utils.shifts.experiments.hospitals import ALL, AWAY_HOSPITAL, AWAY_SCANNER, HALVES, HOSPITAL, ONE, SCANNER
 
 INFO = DatasetInfo("toy", "toy", "drawn here", "none", "none")
@@ -31,15 +37,17 @@ def hospitals(n: int = 60, images_each: int = 1, noise: float = 0.1) -> DomainDa
 
 def test_all_images_alarm_too_often_and_one_a_patient_does_not():
     part = hospitals(24, images_each=6).only("scanner 1")
-    rate = alarms_between_halves(part, draws=20).groupby("given")["alarm"].mean()
+    frame = alarms_between_halves({"mine": part}, draws=20)
+    rate = frame.groupby("given")["alarm"].mean()
+    assert set(frame["scanner"]) == {"mine"} and len(frame) == 40
     assert rate[ALL] > 0.5 and rate[ONE] < 0.25
 
 
 def test_halves_need_patients():
     part = hospitals(8).only("scanner 1")
     nobody = DomainDataset(part.x, part.y, part.domain, np.full(8, ""), part.class_names, NAMES, INFO)
-    with pytest.raises(ValueError, match="8 images of toy name no patient"):
-        alarms_between_halves(nobody, draws=1)
+    with pytest.raises(ValueError, match="8 images of mine name no patient"):
+        alarms_between_halves({"mine": nobody}, draws=1)
 
 
 def test_pairs_are_named_by_what_differs_between_them():
@@ -60,7 +68,7 @@ def test_domains_with_too_few_patients_are_left_out():
 def read() -> pd.DataFrame:
     images = hospitals(60)
     targets = {"elsewhere": ("elsewhere",), "scanner 2": ("scanner 2",), "hospital A": ("scanner 1", "scanner 2")}
-    return read_targets(images, targets, steps=80, n_repeats=1).set_index("target")
+    return read_targets([Targets(images, targets)], steps=80, n_repeats=1).set_index("target")
 
 
 def test_targets_say_whether_their_hospital_was_known(read):
@@ -75,3 +83,12 @@ def test_scores_lie_in_their_intervals_and_shares_are_counted(read):
     images = hospitals(60)
     assert read.loc["elsewhere", "counted"] == pytest.approx(images.only("elsewhere").y.float().mean().item())
     assert read.loc["elsewhere", "patients"] == 60 and read.loc["elsewhere", "apart"] > 0.8
+
+
+def test_hospitals_come_before_scanners(read):
+    assert list(read["kind"]) == [AWAY_HOSPITAL, AWAY_HOSPITAL, AWAY_SCANNER]
+
+
+def test_a_loss_that_grows_with_the_distance_correlates_fully():
+    frame = pd.DataFrame({"apart": [0.6, 0.7, 0.9], "inside": [0.8] * 3, "outside": [0.8, 0.75, 0.7]})
+    assert apart_against_loss(frame)[0] == pytest.approx(1)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from medgen_utils.clinic import Hospital
-from medgen_utils.shifts.experiments import NUMBERS, home_model, hospital_numbers, over_prevalences
+from medgen_utils.shifts.experiments import (
+    NUMBERS,
+    home_model,
+    hospital_numbers,
+    interval_coverage,
+    over_prevalences,
+)
 
 HOME = Hospital("home", irregularity=0.2)
 
@@ -41,3 +47,7 @@ def test_estimates_lie_around_the_truth_and_differ_between_repeats(frame):
     for prevalence, estimated in frame.groupby("prevalence")["estimated"]:
         assert abs(estimated.mean() - prevalence) < 3 * 0.05 / np.sqrt(len(estimated))
         assert estimated.nunique() == len(estimated)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    assert 0.88 <= interval_coverage(0.9, 0.1, 0.3, draws=200) <= 0.99

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from medgen_utils.shifts import Outputs
-from medgen_utils.shifts.experiments import TESTS, alarm_rates, every_test, shares
+from medgen_utils.clinic import Hospital
+from medgen_utils.shifts import Outputs, ShiftTest
+from medgen_utils.shifts.experiments import TESTS, alarm_rates, every_test, home_model, in_words, power, shares
 from medgen_utils.shifts.experiments.trials import disjoint_pairs
 
 
@@ -59,3 +60,16 @@ def test_shares_are_counted_by_key_with_the_interval_of_wilson():
     low, high = stats.binomtest(2, 10).proportion_ci(method="wilson")
     assert table.loc["A", ["value", "low", "high", "pairs"]].tolist() == pytest.approx([0.2, low, high, 10])
     assert table.loc["B", "value"] == table.loc["B", "high"] == 1
+
+
+def test_power_has_a_row_a_size_and_test_and_grows_with_the_shift():
+    home = Hospital("home")
+    frame = power(home_model(home, 0, 3, n=60), home, {"gain": (1.0, 0.6)}, pairs=4, n=30)
+    assert len(frame) == 2 * len(TESTS) and set(frame["parameter"]) == {"gain"}
+    pixels = frame[frame["test"] == "MMD, pixels"].set_index("size")["value"]
+    assert pixels[0.6] == 1 and pixels[1.0] < 0.8
+
+
+def test_words_say_where_a_test_alarms():
+    tests = {"dark": {"MMD": ShiftTest(1, 0.002)}, "rare": {"MMD": ShiftTest(0, 0.4)}}
+    assert in_words(tests, "MMD") == "dark: it **alarms** (p < 0.01); rare: it is **silent** (p = 0.40)."
