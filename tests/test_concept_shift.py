@@ -296,3 +296,23 @@ def test_soft_labels_that_do_not_fit_are_refused():
     dataset, _ = separable(4, 0.0, seed=0)
     with pytest.raises(ValueError, match="rows that sum to 1"):
         concept_shift.with_soft_labels(dataset, np.ones((4, 2)))
+
+
+def test_one_image_is_added_to_the_counts_of_each_grader():
+    """So that a grader who was always right so far is not taken for one who never errs."""
+    votes = np.repeat([[0] * 3, [1] * 3], [6, 3], axis=0)
+    confusion = concept_shift.dawid_skene(votes, 2).confusion
+    assert confusion[:, 0, 1] == pytest.approx(np.full(3, 0.25 / 6.5), rel=0.02)
+    assert confusion[:, 1, 0] == pytest.approx(np.full(3, 0.25 / 3.5), rel=0.02)
+
+
+def test_each_network_of_co_teaching_learns_what_the_other_finds_easiest():
+    train, _ = separable(24, 0.3, seed=0)
+    options = {"forget_rate": 0.5, "warm_up": 0}
+    model = build(concept_shift.CoTeaching, train, seed=0, width=4, hyperparameters=options).eval()
+    own = F.cross_entropy(model.classifier(model.featurizer(train.x)), train.y, reduction="none")
+    others = F.cross_entropy(model.peer(train.x), train.y, reduction="none")
+    by_other, by_own = own.detach()[others.argsort()[:12]].mean(), others.detach()[own.argsort()[:12]].mean()
+    loss = model.objective([Batch(train.x, train.y, train.domain)])[0]
+    torch.testing.assert_close(loss.detach(), by_other + by_own)
+    assert loss > own.sort()[0][:12].mean() + others.sort()[0][:12].mean()

@@ -114,3 +114,11 @@ def test_a_rate_too_low_to_be_simulated_is_refused():
 @pytest.mark.parametrize(("values", "expected"), [([0, 1, 0], None), ([0, 3, 0], 2), ([3], 1), ([2, 2], None)])
 def test_first_alarm_is_the_first_month_above_the_threshold(values, expected):
     assert monitoring.first_alarm(np.array(values), 2.0) == expected
+
+
+@CHARTS
+def test_the_threshold_is_the_stated_order_statistic_of_the_quiet_streams(chart):
+    design = {"n_reference": 50, "month_size": 9, "n_months": 5, "n_streams": 99, "seed": 4}
+    largest = sorted(chart(distances).max() for distances in monitoring.quiet_streams(50, 9, 5, 99, 4))
+    threshold = monitoring.alarm_threshold(0.1, **design, chart=chart)
+    assert threshold == largest[89]  # ceil(.9 * 100) = the 90th of 99

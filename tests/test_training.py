@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -249,3 +250,29 @@ def test_bf16_changes_the_arithmetic_and_hardly_the_scores():
         scores[precision, "weights"] = weights(model)
     np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.02)
     assert not torch.equal(scores["bf16", "weights"], scores["fp32", "weights"])
+
+
+def test_build_draws_the_weights_from_its_seed():
+    first, same, other = (weights(build(ERM, toy(), seed=seed, width=4)) for seed in (0, 0, 1))
+    assert torch.equal(first, same) and not torch.equal(first, other)
+
+
+def test_classes_are_balanced_within_each_domain_not_over_all():
+    dataset = toy(n=200)
+    second = dataset.domain == 1
+    y = torch.where(second, (torch.arange(200) % 10 > 0).long(), dataset.y)  # .25 in one hospital, .9 in the other
+    batches = next(draw_batches(replace(dataset, y=y), 4000, True, torch.Generator().manual_seed(0)))
+    assert [float(batch.y.float().mean()) for batch in batches] == pytest.approx([0.5, 0.5], abs=0.04)
+
+
+def test_a_trained_model_is_left_in_evaluation_mode():
+    model = build(ERM, toy(), seed=0, width=4)
+    fit(model, toy(), steps=1)
+    assert not any(module.training for module in model.modules())
+
+
+def test_progress_of_a_second_training_counts_the_first():
+    model = build(ERM, toy(), seed=0, width=4)
+    fit(model, toy(), steps=4)
+    model.prepare(total_steps=12)
+    assert (model.total_steps, model.progress) == (16, 0.25)

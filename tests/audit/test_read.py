@@ -250,3 +250,10 @@ def test_spoilt_files_give_a_message_or_a_frame_and_nothing_else(csv, seed):
         except BadTable:
             continue
         assert len(frame)
+
+
+def test_patients_of_two_hospitals_with_one_name_are_two(csv):
+    data = table().assign(patient=lambda t: t.groupby("hospital").cumcount().astype(str))
+    frame = read(csv(data), group="patient")
+    assert frame["group"].nunique() == len(data)
+    assert all(group.startswith(f"{domain}/") for domain, group in zip(frame["domain"], frame["group"], strict=True))

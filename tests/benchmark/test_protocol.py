@@ -133,3 +133,25 @@ def test_a_curve_has_no_more_points_than_asked_for_and_ends_at_the_end(dataset, 
     assert len(frame.attrs["curve"]) == len(points) <= protocol.EVALUATIONS and points[-1] == steps
     assert steps < 50 or len(points) == protocol.EVALUATIONS
     assert max(np.diff([0, *points])) - min(np.diff([0, *points])) < steps / 20 + protocol.EVALUATIONS
+
+
+def test_the_validation_images_are_not_trained_on_and_change_with_the_seed(dataset, monkeypatch):
+    seen = []
+
+    def spy(model, train, **options):
+        seen.append((set(train.index.tolist()), set(options["validation"].index.tolist())))
+        return fit(model, train, **options)
+
+    monkeypatch.setattr(protocol, "fit", spy)
+    for seed in (0, 1):
+        short_run(dataset, seed=seed)
+    sources = set(dataset.without(clinic.NEW_HOSPITAL).index.tolist())
+    for trained, validated in seen:
+        assert not trained & validated and trained | validated == sources
+    assert seen[0][1] != seen[1][1]
+
+
+def test_a_contender_with_more_passes_gets_as_many_more_steps():
+    once, thrice = (Task(SMALL, replace(FEW[0], passes=passes), (SMALL.targets[0],), 0, 0) for passes in (1, 3))
+    assert (once.steps, thrice.steps) == (SMALL.steps, 3 * SMALL.steps)
+    assert set(run_task(thrice)["steps"]) == {3 * SMALL.steps}

@@ -236,3 +236,16 @@ def test_the_message_names_the_mirror(publisher, monkeypatch):
         publisher.issue(file, 404)
     with pytest.raises(DataUnavailable, match=rf"MEDGEN_MIRROR\): {address}[\s\S]*or put set_2\.npz there"):
         ask(publisher.issue("set.zip", 404))
+
+
+def test_an_archive_that_the_reader_put_there_is_kept(publisher, cache, tmp_path, monkeypatch):
+    source = publisher.issue("set.zip", CONTENT)
+    for folder in (tmp_path / "mine", cache):
+        folder.mkdir(parents=True)
+        (folder / "set.zip").write_bytes(CONTENT)
+    ask(source)
+    assert "set.zip" in files_in(cache)
+    (cache / "set_2.npz").unlink()
+    monkeypatch.setenv("MEDGEN_DATA", str(tmp_path / "mine"))
+    ask(source)
+    assert (tmp_path / "mine" / "set.zip").read_bytes() == CONTENT and publisher.asked == []

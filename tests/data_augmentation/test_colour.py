@@ -38,3 +38,14 @@ def test_to_grey_has_three_equal_channels_of_the_luminance():
     y = A.to_grey(x)
     assert torch.equal(y[:, 0], y[:, 1]) and y.shape == x.shape
     torch.testing.assert_close(y[:, 0], torch.einsum("c,nchw->nhw", torch.tensor(LUMINANCE), x))
+
+
+@pytest.mark.parametrize("hue", [0.05, 0.2])
+def test_hues_turn_by_up_to_the_stated_share_of_a_circle(hue):
+    x = torch.full((3000, 3, 1, 1), 0.5)
+    x[:, 0] += 0.1
+    y = A.colour_jitter(x, generator(), hue=hue, saturation=0.0)
+    red, turned = (z.flatten(1) - z.flatten(1).mean(1, keepdim=True) for z in (x, y))
+    angle = torch.arccos(torch.cosine_similarity(red, turned).clamp(-1, 1)) / (2 * torch.pi)
+    assert 0.98 * hue < angle.max() <= hue * 1.001
+    assert float(angle.mean()) == pytest.approx(hue / 2, rel=0.1)

@@ -7,6 +7,7 @@ from scipy import stats
 
 from medgen_utils import data_augmentation as A
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
+from medgen_utils.data import Batch
 from medgen_utils.training import build, fit
 from tests.data_augmentation.examples import generator, images
 
@@ -99,3 +100,35 @@ def test_mixup_between_domains_trains_and_refuses_one_domain():
     fit(model, dataset, steps=2)
     with pytest.raises(ValueError, match="one domain"):
         fit(model, dataset.only("hospital A"), steps=1)
+
+
+def test_the_gradient_of_mix_style_is_that_of_its_formula_with_the_statistics_held():
+    x = torch.randn(4, 2, 5, 5, generator=generator(), dtype=torch.float64).requires_grad_()
+    permutation, lam = torch.tensor([2, 0, 3, 1]), torch.tensor([0.0, 0.2, 0.7, 0.4])
+    weights = torch.randn(4, 2, 5, 5, generator=generator(1), dtype=torch.float64)
+    (weights * A.mix_style(x, permutation, lam)).sum().backward()
+    spread = (x.detach().var((2, 3), keepdim=True) + 1e-6).sqrt()
+    mixed = lam.view(-1, 1, 1, 1) * spread + (1 - lam.view(-1, 1, 1, 1)) * spread[permutation]
+    torch.testing.assert_close(x.grad, weights * mixed / spread)
+
+
+def test_the_variance_of_mix_style_is_unbiased_which_shows_in_faint_maps():
+    """Beside a variance of 1e-6 the constant of that size counts, and the factor n / (n - 1) does not cancel."""
+    x = torch.randn(2, 1, 3, 3, generator=generator(), dtype=torch.float64) * torch.tensor([1e-3, 1.0]).view(2, 1, 1, 1)
+    y = A.mix_style(x, torch.tensor([1, 0]), torch.zeros(2))
+    spread = (x.var((2, 3)) + 1e-6).sqrt()
+    torch.testing.assert_close(y.std((2, 3))[0] / x.std((2, 3))[0], spread[1] / spread[0])
+
+
+@pytest.mark.parametrize(("alpha", "mixed"), [(1e-4, False), (50.0, True)])
+def test_mixup_draws_its_shares_with_its_own_alpha(alpha, mixed):
+    dataset = make_clinic(acquisition_hospitals(), 8, seed=0, size=16)
+    model = build(A.Mixup, dataset, seed=0, width=4, hyperparameters={"alpha": alpha})
+    seen = []
+    model.featurizer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model.objective([Batch(dataset.x, dataset.y, dataset.domain)])
+    distance = (seen[0].flatten(1)[:, None] - dataset.x.flatten(1)).abs().amax(2).amin(1)
+    share = float((distance > 1e-3).float().mean())
+    assert share > 0.9 if mixed else share == 0

@@ -75,3 +75,12 @@ def test_stain_normalize_undoes_a_stronger_stain():
 def test_stain_normalize_leaves_an_empty_slide_alone():
     x = torch.full((2, 3, 28, 28), 0.95)
     assert torch.equal(A.stain_normalize(x), x)
+
+
+def test_the_sign_that_an_eigenvector_happens_to_have_does_not_matter(monkeypatch):
+    x, eigh = tissue(), torch.linalg.eigh
+    expected = A.macenko(x)
+    for signs in ([-1, -1, -1], [1, -1, 1], [1, 1, -1]):
+        turned = torch.tensor(signs, dtype=torch.float32)
+        monkeypatch.setattr(torch.linalg, "eigh", lambda c, turned=turned: (eigh(c)[0], eigh(c)[1] * turned))
+        torch.testing.assert_close(A.macenko(x).colours, expected.colours)

@@ -156,3 +156,32 @@ def test_without_resampling_only_metrics_with_a_formula_have_intervals():
         metrics_by(frame(), metrics=["calibration_error"], method="delong")
     with pytest.raises(ValueError, match="choose 'bootstrap' or 'delong'"):
         metrics_by(frame(), method="jackknife")
+
+
+def test_each_domain_draws_patients_of_its_own():
+    """Else two hospitals with equal predictions would err together, and their mean be no surer than each."""
+    one = frame(n=60, domains="A", algorithms="a", seeds=1)
+    both = pd.concat([one, one.assign(domain="B", group="B" + one["group"].str[1:])])
+    each = metrics_by(both, ["domain"], n_resamples=800)
+    mean = metrics_by(both, ["algorithm"], n_resamples=800).iloc[0]
+    width = (each["high"] - each["low"]).mean()
+    assert mean["high"] - mean["low"] == pytest.approx(width / np.sqrt(2), rel=0.1)
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("auroc", 1), ("brier", -1)])
+def test_the_interval_of_the_worst_domain_is_that_of_the_worst_of_each_resample(metric, sign):
+    """Of equal domains the worst of a resample lies below each of them, and so do both ends."""
+    one = frame(n=80, domains="A", algorithms="a", seeds=1)
+    parts = [one.assign(domain=name, group=name + one["group"].str[1:]) for name in "ABCD"]
+    equal = pd.concat(parts)
+    each = metrics_by(equal, ["domain"], [metric], n_resamples=600)
+    worst = worst_domain(equal, metric=metric, n_resamples=600).iloc[0]
+    ends, mine = sign * each[["low", "high"]].to_numpy(), sorted(sign * worst[["low", "high"]].to_numpy(float))
+    assert mine[0] < ends.min() + 0.01 and mine[1] < ends.max(1).min() - 0.01
+
+
+def test_algorithms_tested_with_other_labels_are_not_compared():
+    data = frame()
+    data.loc[(data["algorithm"] == "b") & (data["index"] == 5), "y"] ^= 1
+    with pytest.raises(ValueError, match="differ in domain, index or y"):
+        paired_difference(data, "a", "b")

@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medgen_utils.evaluation import (
-    UndefinedMetric,
-    sign_flip_test,
-    t_interval,
-)
+from medgen_utils.evaluation import UndefinedMetric, sign_flip_test, t_interval
+from medgen_utils.evaluation.intervals import holm
 
 
 def test_the_interval_over_domains_is_students_t():
@@ -34,3 +31,12 @@ def test_sign_flip_test_is_that_of_scipy():
 
 def test_four_hospitals_do_not_become_four_hundred_replicates():
     assert sign_flip_test([0.02, 0.03, 0.01, 0.02]).p_value >= 0.125
+
+
+def test_holms_correction_comes_in_the_order_of_its_p_values():
+    np.testing.assert_allclose(holm(np.array([0.04, 0.01, 0.03, 0.9])), [0.09, 0.04, 0.09, 0.9])
+
+
+def test_holms_correction_never_exceeds_one_and_of_one_p_value_is_itself():
+    np.testing.assert_array_equal(holm(np.array([0.7, 0.6])), [1.0, 1.0])
+    np.testing.assert_array_equal(holm(np.array([0.2])), [0.2])

@@ -143,3 +143,22 @@ def test_average_precision_is_that_of_scikit_learn_with_and_without_ties(decimal
     y, p = multiclass(150, 4, 2)
     expected = sklearn_metrics.average_precision_score(np.eye(4)[y], p, average="macro")
     assert average_precision(y, p) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_probability_of_one_half_is_no_positive():
+    y, half = np.array([0, 1]), np.array([0.5, 0.5])
+    assert accuracy(y, half) == 0.5 and balanced_accuracy(y, half) == 0.5
+    assert accuracy(np.array([0, 0]), half) == 1.0
+
+
+def test_exactly_the_allowed_share_of_false_alarms_is_allowed():
+    """Ten controls and a specificity of .9 leave one false alarm, whatever (1 - .9) * 10 is to a computer."""
+    y = np.r_[np.zeros(10, int), 1, 1]
+    score = np.r_[np.linspace(0.1, 0.5, 9), 0.8, 0.9, 0.7]
+    assert sensitivity_at_specificity(y, score, specificity=0.9) == 1.0
+    assert sensitivity_at_specificity(y, score, specificity=0.91) == 0.5
+
+
+def test_a_confidence_on_the_edge_of_two_bins_is_in_the_upper_one():
+    curve = reliability_curve(np.array([0.0, 0.2, 0.4, 1.0]), np.array([0, 0, 1, 1]), n_bins=5)
+    assert curve["low"].tolist() == pytest.approx([0.0, 0.2, 0.4, 0.8])

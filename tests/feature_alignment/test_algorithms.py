@@ -20,7 +20,10 @@ from medgen_utils.feature_alignment import (
     Fishr,
     GroupDRO,
     VREx,
+    coral,
     ganin_schedule,
+    irm_penalty,
+    mmd,
 )
 from medgen_utils.training import ERM
 
@@ -184,3 +187,64 @@ def test_a_subclass_must_say_what_it_adds():
 def test_wrong_use_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+SIZES = (2, 3, 6)
+LABELS = [torch.tensor([0, 1]), torch.tensor([0, 0, 0]), torch.tensor([1, 1, 1, 1, 0, 1])]
+
+
+def unequal(model):
+    """Features and logits of three domains of different size and prevalence."""
+    generator = torch.Generator().manual_seed(1)
+    d = model.classifier.in_features
+    z = [torch.randn(n, d, generator=generator, dtype=torch.float64) + 0.3 * n for n in SIZES]
+    return z, [model.classifier(part) for part in z]
+
+
+def adversary_by_hand(model, z, with_class):
+    """Cross-entropy of the discriminator for each image, with its class."""
+    losses = []
+    for domain, (features, labels) in enumerate(zip(z, LABELS, strict=True)):
+        for row, label in zip(features, labels, strict=True):
+            seen = torch.cat([row, torch.eye(2, dtype=torch.float64)[label]]) if with_class else row
+            losses.append((int(label), -model.discriminator(seen).log_softmax(0)[domain]))
+    return losses
+
+
+def test_the_adversary_counts_images_alike_and_the_conditional_one_classes():
+    for algorithm in (DANN, CDANN):
+        model = make(algorithm, 3, torch.float64)
+        z, logits = unequal(model)
+        losses = adversary_by_hand(model, z, algorithm is CDANN)
+        images = torch.stack([loss for _, loss in losses]).mean()
+        classes = torch.stack([torch.stack([loss for k, loss in losses if k == c]).mean() for c in (0, 1)]).mean()
+        expected = classes if algorithm is CDANN else images
+        torch.testing.assert_close(model.alignment(z, logits, LABELS), expected)
+        assert not torch.isclose(images, classes)
+
+
+@pytest.mark.parametrize(("algorithm", "penalty"), [(CORAL, coral), (MMD, mmd)])
+def test_distances_are_averaged_over_the_pairs_of_domains(algorithm, penalty):
+    model = make(algorithm, 3, torch.float64, weight=3.0)
+    z, logits = unequal(model)
+    pairs = [penalty(z[0], z[1]), penalty(z[0], z[2]), penalty(z[1], z[2])]
+    torch.testing.assert_close(model.alignment(z, logits, LABELS), 3 * sum(pairs) / 3)
+
+
+def test_irm_and_vrex_count_domains_alike_whatever_their_size():
+    irm, vrex = make(IRM, 3, torch.float64, weight=3.0), make(VREx, 3, torch.float64, weight=3.0)
+    z, logits = unequal(irm)
+    penalties = [irm_penalty(scores, y) for scores, y in zip(logits, LABELS, strict=True)]
+    torch.testing.assert_close(irm.alignment(z, logits, LABELS), sum(penalties))
+    risks = torch.stack([nn.functional.cross_entropy(s, y) for s, y in zip(logits, LABELS, strict=True)])
+    torch.testing.assert_close(vrex.alignment(z, logits, LABELS), 3 * risks.var(correction=0))
+
+
+def test_group_dro_uses_the_weights_that_this_step_has_changed():
+    model = make(GroupDRO, 3, torch.float64, step_size=2.0).eval()
+    batches = [batch for n in SIZES for batch in make_batches(3, n, dtype=torch.float64)[-1:]]
+    risks = torch.stack([nn.functional.cross_entropy(model.predict(x), y) for x, y, _ in batches])
+    gained = torch.exp(2.0 * risks) / torch.exp(2.0 * risks).sum()
+    torch.testing.assert_close(model.objective(batches)[0], (gained * risks).sum())
+    again = gained * torch.exp(2.0 * risks)
+    torch.testing.assert_close(model.objective(batches)[0], (again / again.sum() * risks).sum())

@@ -236,3 +236,9 @@ def test_fishr_is_zero_for_identical_domains(generator):
 def test_wrong_use_is_refused(call, sizes):
     with pytest.raises(ValueError, match=sizes):
         call()
+
+
+def test_a_class_with_one_image_in_a_domain_is_left_out(generator):
+    a, b = draw(3, 4, generator=generator), draw(5, 4, generator=generator)
+    y_a, y_b = torch.tensor([0, 0, 1]), torch.tensor([0, 0, 0, 1, 1])
+    torch.testing.assert_close(class_conditional(coral, a, y_a, b, y_b), coral(a[:2], b[:3]))

@@ -214,6 +214,15 @@ class TestMasking:
         losses = [ssl.masked_reconstruction_loss(guess, y, mask, standardize=True) for y in (x, 0.5 * x + 0.2)]
         torch.testing.assert_close(*losses, rtol=1e-3, atol=0)
 
+    def test_standardized_targets_have_the_unbiased_variance_one(self):
+        x, guess = images(n=2), images(n=2, seed=1)
+        _, mask = ssl.random_masking(x, 0.6, generator())
+        target, painted = (ssl.to_patches(y, 4).flatten(2).numpy() for y in (x, guess))
+        target = (target - target.mean(2, keepdims=True)) / target.std(2, ddof=1, keepdims=True)
+        expected = ((painted - target) ** 2).mean(2)[mask.numpy()].mean()
+        found = ssl.masked_reconstruction_loss(guess, x, mask, standardize=True).item()
+        assert found == pytest.approx(expected, rel=1e-4)
+
     def test_nothing_hidden_and_impossible_shares_are_refused(self):
         with pytest.raises(ValueError, match="hides no patch"):
             ssl.masked_reconstruction_loss(images(), images(), torch.zeros(6, 49, dtype=torch.bool))

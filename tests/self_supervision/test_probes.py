@@ -45,3 +45,12 @@ class TestAfterTraining:
         torch.testing.assert_close(covariance, covariance.diagonal().sort(descending=True).values.diag())
         torch.testing.assert_close(view @ view.T, (z - z.mean(0)) @ (z - z.mean(0)).T)
         assert ssl.principal_components(z).shape == (50, 2)
+
+    def test_the_new_head_is_drawn_from_the_seed(self, dataset):
+        pretrained = build(SimCLR, dataset, seed=0, width=4)
+        heads = [
+            ssl.fine_tune(pretrained, dataset, steps=1, learning_rate=1e-9, seed=seed).classifier.weight
+            for seed in (0, 0, 1)
+        ]
+        torch.testing.assert_close(heads[0], heads[1])
+        assert (heads[0] - heads[2]).abs().max() > 1e-3

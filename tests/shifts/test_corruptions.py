@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from medgen_utils.data_augmentation.intensity import gaussian_blur
+from medgen_utils.data_augmentation.stain import combine_stains, separate_stains
 from medgen_utils.shifts.corruptions import CORRUPTIONS, MODALITIES, corrupt
 
 
@@ -91,3 +93,28 @@ def test_every_modality_has_noise_blur_and_intensity_and_stains_are_for_histolog
 def test_what_cannot_be_done_is_refused_with_a_reason(name, severity, channels, words):
     with pytest.raises(ValueError, match=words):
         corrupt(images(channels, 28), name, severity, torch.Generator())
+
+
+@pytest.mark.parametrize("size", [28, 56])
+def test_blur_is_stated_for_28_pixels_and_grows_with_the_image(size):
+    x = images(1, size, 2)
+    amount = CORRUPTIONS["blur"].amounts[2]
+    expected = gaussian_blur(x, torch.full((2,), amount * size / 28))
+    torch.testing.assert_close(corrupt(x, "blur", 3, torch.Generator().manual_seed(0)), expected.clamp(0, 1))
+
+
+def test_a_stain_shift_changes_haematoxylin_and_eosin_and_leaves_the_rest():
+    generator = torch.Generator().manual_seed(2)
+    stains = 0.1 + 0.3 * torch.rand(6, 3, 8, 8, generator=generator)
+    x = combine_stains(stains)
+    shifted = separate_stains(corrupt(x, "stain shift", 3, generator))
+    torch.testing.assert_close(shifted[:, 2], stains[:, 2], atol=1e-4, rtol=1e-3)
+    ratio = (shifted[:, :2] / stains[:, :2]).mean((2, 3))
+    torch.testing.assert_close((ratio - 1).abs(), torch.full((6, 2), 0.3), atol=1e-3, rtol=0)
+
+
+def test_the_bias_field_is_as_strong_in_every_image():
+    x = torch.full((9, 1, 28, 28), 0.3)
+    y = corrupt(x, "bias field", 2, torch.Generator().manual_seed(0))
+    strongest = (y / x).log().abs().amax((1, 2, 3))
+    torch.testing.assert_close(strongest, torch.full((9,), CORRUPTIONS["bias field"].amounts[1]), atol=1e-4, rtol=0)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from medgen_utils import shifts
+from medgen_utils.shifts import detection
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -88,3 +89,30 @@ def test_values_that_are_no_numbers_are_refused_with_their_place(name, value):
 def test_no_predictions_are_refused():
     with pytest.raises(ValueError, match="0 and 4 predictions"):
         shifts.predicted_label_test(np.array([], int), np.zeros(4, int))
+
+
+def test_the_deals_of_the_mmd_are_drawn_with_the_seed():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(12, 3)), rng.normal(size=(15, 3))
+    deals = [detection.mmd_and_deals(a, b, seed, 40)[1] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(deals[0], deals[1])
+    assert not np.allclose(np.sort(deals[0]), np.sort(deals[2]))
+
+
+def test_a_p_value_counts_the_observed_deal_too():
+    a, b = np.zeros((4, 1)), np.ones((4, 1))
+    statistic, deals = detection.mmd_and_deals(a, b, 0, 99)
+    as_far = int((deals >= statistic - 1e-12).sum())
+    assert shifts.mmd_two_sample_test(a, b, 0, 99).p_value == pytest.approx((1 + as_far) / 100)
+
+
+def test_a_classifier_that_does_worse_than_chance_is_no_alarm():
+    """Only a domain that is recognised speaks for a shift: the test has one side."""
+    rng = np.random.default_rng(3)
+    below = [
+        found
+        for seed in range(12)
+        if (found := shifts.domain_classifier_test(rng.normal(size=(40, 4)), rng.normal(size=(40, 4)), seed)).statistic
+        < 0.5
+    ]
+    assert below and all(test.p_value > 0.5 for test in below)

@@ -10,6 +10,7 @@ from medgen_utils import shifts
 from medgen_utils.data import DatasetInfo, DomainDataset
 from medgen_utils.evaluation.metrics import expected_calibration_error
 from medgen_utils.evaluation.predictions import predict_probabilities
+from medgen_utils.shifts import diagnosis
 from medgen_utils.training import ERM, build
 
 INFO = DatasetInfo("toy", "toy", "drawn here", "none", "none")
@@ -249,3 +250,42 @@ def test_outputs_are_those_of_the_model_and_lose_only_what_is_asked():
     np.testing.assert_array_equal(seen.pixels, images.x.flatten(1))
     part = seen.rows(slice(2, 5)).blind()
     assert part.y is None and part.pixels.shape == (3, 64) and part.features.shape == (3, seen.features.shape[1])
+
+
+def test_label_shift_is_right_where_the_source_is_not_balanced():
+    y = np.repeat([0, 1], [160, 40])
+    predicted = np.r_[np.repeat([0, 1], [128, 32]), np.repeat([0, 1], [4, 36])]  # sensitivity .9, false alarms .2
+    new = np.repeat([0, 1], [45, 55])  # half of them positive: .5 * .9 + .5 * .2 = .55
+    estimate = shifts.estimate_label_shift(y, predicted, new, seed=0, n_resamples=0)
+    np.testing.assert_allclose(estimate.prevalence, [0.5, 0.5])
+    np.testing.assert_allclose(estimate.weights, [0.625, 2.5])
+
+
+def test_which_image_of_a_patient_is_kept_is_drawn_with_the_seed():
+    dataset = toy({(0, 0): 30}, [f"p{i // 5}" for i in range(30)])
+    kept = [shifts.one_per_group(dataset, seed).index.tolist() for seed in (0, 0, 1, 2)]
+    assert kept[0] == kept[1] and len({tuple(part) for part in kept}) == 3
+
+
+def drawn_outputs(n: int, seed: int, shift: float = 0.0) -> shifts.Outputs:
+    y, x, prob = gaussians(0.5, n, seed)
+    return shifts.Outputs(np.stack([x + shift, 0 * x], axis=1) + 1e-3, prob, y)
+
+
+def test_the_test_within_classes_counts_its_classes():
+    source, target = drawn_outputs(200, 0), drawn_outputs(200, 1, 0.2)
+    found = shifts.diagnose(source, target, seed=0, n_repeats=0).evidence.set_index("test")
+    tests = [shifts.black_box_shift_detection(source.prob[source.y == c], target.prob[target.y == c]) for c in (0, 1)]
+    smallest = min(test.p_value for test in tests)
+    assert found.loc["outputs within a class", "p_value"] == pytest.approx(min(1, 2 * smallest))
+
+
+def test_agreement_is_asked_of_halves(monkeypatch):
+    sizes, real = [], diagnosis.black_box_shift_detection
+    monkeypatch.setattr(
+        diagnosis, "black_box_shift_detection", lambda a, b: sizes.append((len(a), len(b))) or real(a, b)
+    )
+    shifts.diagnose(
+        drawn_outputs(101, 0).blind()._replace(y=drawn_outputs(101, 0).y), drawn_outputs(60, 1).blind(), 0, n_repeats=3
+    )
+    assert sizes.count((101, 60)) == 1 and sizes.count((50, 30)) == 3
