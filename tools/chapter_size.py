@@ -47,7 +47,6 @@ NOT_YET = {
     "generalization_gap": Size(40, 7.0, 18.1, 29, 120, 1, 18, 2462),
     "meta_learning": Size(37, 15.0, 26.4, 28, 120, 1, 26, 2764),
     "outlook": Size(42, 11.5, 28.5, 34, 111, 1, 30, 2995),
-    "pretraining": Size(31, 4.0, 13.0, 17, 78, 1, 8, 3269),
     "scoreboard": Size(28, 6.5, 19.2, 25, 98, 1, 25, 2891),
     "self_supervision": Size(34, 6.5, 24.0, 32, 92, 1, 18, 2769),
 }
