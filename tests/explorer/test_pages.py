@@ -67,6 +67,17 @@ def test_axe_finds_nothing(browser, axe, scheme):
     page.context.close()
 
 
+def test_on_a_desk_lesion_sliders_and_curve_are_seen_together(explorer):
+    explorer.set_viewport_size({"width": 1280, "height": 800})
+    explorer.locator(".mgx-bench").evaluate("bench => bench.scrollIntoView()")
+    parts = (".mgx-slider", ".mgx-pictures", ".mgx-plot")
+    gain, lesion, curve = (explorer.locator(part).first.bounding_box() for part in parts)
+    for box in (gain, lesion, curve):
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800
+    assert curve["x"] > gain["x"] + gain["width"]
+    explorer.set_viewport_size({"width": 1280, "height": 900})
+
+
 @pytest.mark.parametrize("width", [320, 360])
 def test_no_sideways_scroll_and_controls_large_enough_for_a_finger(explorer, width):
     explorer.set_viewport_size({"width": width, "height": 800})

@@ -148,9 +148,10 @@
           make("b.mgx-up", {}, "Magenta"), " squares speak for malignant, ",
           make("b.mgx-down", {}, "green"), " ones for benign; the stronger the colour, the larger the change."));
       const all = make("div.mgx-all", { role: "group", "aria-labelledby": id("all") },
-        make("p.mgx-title", { id: id("all") }, "All lesions through your scanner"), parts.scores,
+        make("p.mgx-title", { id: id("all") }, "All lesions through your scanner"), parts.scores);
+      const curve = make("div.mgx-curve", { role: "group", "aria-label": "AUROC along the slider" },
         parts.plotTitle, parts.plot, make("div.mgx-buttons", {}, parts.curve, make("span.mgx-help", {}, "or move a slider step by step")));
-      live.append(presets, make("div.mgx-bench", {}, look, controls, hands), all, parts.words);
+      live.append(presets, make("div.mgx-bench", {}, look, hands, controls, curve, all), parts.words);
       box.prepend(live);
       box.classList.add("mg-explorer-runs");
       for (const name of Object.keys(SLIDERS)) showValue(name);
