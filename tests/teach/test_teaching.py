@@ -89,6 +89,11 @@ def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch):
     assert [row["patients"] for row in from_file["domains"]] == [14, 14, 14]
     for here, there in zip(in_python["metrics"], from_file["metrics"], strict=True):
         assert here["value"] == pytest.approx(there["value"], nan_ok=True)
+    (compared,) = re.findall(r"^python -m medgen_utils (compare .*)$", page_text("adapt.md"), re.MULTILINE)
+    quick = ["--fast", "--steps", "2", "--width", "2", "--min-patients", "1", "--jobs", "1"]
+    assert main([*shlex.split(compared), *quick]) == 0
+    made = json.loads((tmp_path / "my_comparison" / "report.json").read_text())
+    assert made["classes"] == list(LESIONS) and made["tested"] == ["north", "south", "east"]
     random, rows = np.random.default_rng(0), {"hospital": list("ab") * 20, "patient": range(40)}
     np.savez("embeddings.npz", z=random.standard_normal((40, 4)), y=random.integers(2, size=40), **rows)
     assert main(shlex.split(embedded)) == 0
