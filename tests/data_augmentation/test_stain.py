@@ -78,9 +78,12 @@ def test_stain_normalize_leaves_an_empty_slide_alone():
 
 
 def test_the_sign_that_an_eigenvector_happens_to_have_does_not_matter(monkeypatch):
-    x, eigh = tissue(), torch.linalg.eigh
-    expected = A.macenko(x)
+    """Where one stain takes the place of the other, the mean lies along the second eigenvector: angles near the cut."""
+    share = 0.1 + 0.8 * torch.rand(3, 1, 24, 24, generator=generator())
+    amount = 1.4 + 0.1 * torch.rand(3, 1, 24, 24, generator=generator(1))
+    x = A.combine_stains(torch.cat([amount * share, amount * (1 - share), 0 * share], dim=1))
+    expected, eigh = A.macenko(x), torch.linalg.eigh
     for signs in ([-1, -1, -1], [1, -1, 1], [1, 1, -1]):
         turned = torch.tensor(signs, dtype=torch.float32)
         monkeypatch.setattr(torch.linalg, "eigh", lambda c, turned=turned: (eigh(c)[0], eigh(c)[1] * turned))
-        torch.testing.assert_close(A.macenko(x).colours, expected.colours)
+        torch.testing.assert_close(A.macenko(x).colours, expected.colours, atol=1e-4, rtol=0)
