@@ -7,16 +7,19 @@ grader gave none.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medgen_utils.domains import Batch, DomainDataset, joined
+from medgen_utils.evaluation.intervals import percentiles
 from medgen_utils.training import ERM, log_mean_probability
 
 
@@ -42,6 +45,88 @@ def cohen_kappa(
     cost = {"none": (apart > 0).astype(float), "linear": apart, "quadratic": apart**2}[weights]
     expected = (cost * np.outer(table.sum(axis=1), table.sum(axis=0))).sum()
     return float(1 - (cost * table).sum() / expected) if expected > 0 else float("nan")
+
+
+class Disagreement(NamedTuple):
+    """The share of images on which two graders differ, in the two parts that `disagreement` explains."""
+
+    moved: float
+    crossed: float
+
+
+def disagreement(a: np.ndarray, b: np.ndarray) -> Disagreement:
+    """How two graders of two classes differ: what a moved line can explain, and what no moved line can.
+
+    a, b (n,): 0 or 1, -1 for no vote. moved = |p(a = 1) - p(b = 1)|, crossed = twice the smaller of p(a = 1, b = 0) and
+    p(a = 0, b = 1); they add up to p(a != b). Were one grader only stricter, the other would say 1 wherever that one
+    does, and crossed would be 0. moved proves no strictness: careless votes on a rare class move the share too. NaN
+    where no image has both votes; ValueError for a third class.
+    Source: Pontius & Millones 2011, quantity and allocation disagreement. Chapter: concept_shift.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if max(a.max(initial=-1), b.max(initial=-1)) > 1:
+        raise ValueError("a third class: strictness needs two classes, so compare one class with the rest")
+    return _parts(_tables(a, b, np.zeros(len(a), int))[0])
+
+
+def _tables(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Counts (units, 2, 2) of the votes of two graders on two classes; images without both votes are left out."""
+    both = (a >= 0) & (b >= 0)
+    cell = 4 * unit[both] + 2 * a[both] + b[both]
+    return np.bincount(cell, minlength=4 * (unit.max() + 1)).reshape(-1, 2, 2)
+
+
+def _parts(table: np.ndarray) -> Disagreement:
+    n, off = table.sum(), (table[1, 0], table[0, 1])
+    if n == 0:
+        return Disagreement(float("nan"), float("nan"))
+    return Disagreement(float(abs(off[0] - off[1]) / n), float(2 * min(off) / n))
+
+
+def _kappa_of(table: np.ndarray) -> float:
+    share = table / table.sum() if table.sum() else np.full((2, 2), np.nan)
+    chance = float(share.sum(axis=1) @ share.sum(axis=0))
+    return float((np.trace(share) - chance) / (1 - chance)) if chance < 1 else float("nan")
+
+
+def pairs_of_graders(votes: np.ndarray, units: np.ndarray, n_resamples: int = 400, seed: int = 0) -> pd.DataFrame:
+    """Every pair of graders of two classes: `cohen_kappa` and both parts of `disagreement`, with 95 % intervals.
+
+    votes (n, g), units (n,): what the bootstrap resamples as a whole, such as the slide (an image without one gets a
+    unit of its own). Columns pair ("1 and 2"), measure (kappa, moved, crossed), value, low, high.
+    """
+    _, unit = np.unique(np.asarray(units), return_inverse=True)
+    random, rows = np.random.default_rng(seed), []
+    drawn = random.multinomial(unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), size=n_resamples)
+    for i, j in itertools.combinations(range(votes.shape[1]), 2):
+        tables = _tables(votes[:, i], votes[:, j], unit)
+        resampled = [np.tensordot(counts, tables, axes=1) for counts in drawn]
+        for measure, of in MEASURES.items():
+            low, high = percentiles(np.array([of(table) for table in resampled]), 0.95)
+            rows.append([f"{i + 1} and {j + 1}", measure, of(tables.sum(axis=0)), low, high])
+    return pd.DataFrame(rows, columns=["pair", "measure", "value", "low", "high"])
+
+
+def pairs_in(sets: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """`pairs_of_graders` of several sets of (votes, units), with the columns data (its name) and graders before it."""
+    tables = [pairs_of_graders(*known).assign(data=name) for name, known in sets.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(graders=table["data"] + ": " + table["pair"])
+
+
+MEASURES = {
+    "kappa": _kappa_of,
+    "moved": lambda table: _parts(table).moved,
+    "crossed": lambda table: _parts(table).crossed,
+}
+
+
+def simulate_votes(confusion: np.ndarray, prevalence: float, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """True classes (n,) and votes (n, g) of graders who err independently; confusion (g, 2, 2), see `Consensus`."""
+    random = np.random.default_rng(seed)
+    y = (random.random(n) < prevalence).astype(int)
+    says_one = np.asarray(confusion)[:, y, 1].T  # (n, g): probability that a grader says 1
+    return y, (random.random(says_one.shape) < says_one).astype(int)
 
 
 def vote_shares(votes: np.ndarray, n_classes: int) -> np.ndarray:

@@ -61,6 +61,75 @@ def test_kappa_refuses_votes_of_different_lengths():
         concept_shift.cohen_kappa(np.zeros(3, int), np.zeros(4, int))
 
 
+# Strictness or noise
+
+
+def test_a_stricter_grader_only_moves_the_line():
+    irregular = np.linspace(0, 1, 100)
+    strict, generous = (irregular > 0.8).astype(int), (irregular > 0.5).astype(int)
+    assert concept_shift.disagreement(strict, generous) == pytest.approx((0.3, 0.0))
+
+
+def test_equally_strict_graders_who_err_only_cross():
+    a, b = np.array([0, 1, 1, 0, 0]), np.array([1, 0, 1, 0, 0])
+    assert concept_shift.disagreement(a, b) == pytest.approx((0.0, 0.4))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(-1, 1), st.integers(-1, 1)), min_size=1, max_size=60))
+def test_both_parts_are_the_disagreement_whoever_comes_first(pairs):
+    a, b = np.array(pairs).T
+    both = (a >= 0) & (b >= 0)
+    parts = concept_shift.disagreement(a, b)
+    if not both.any():
+        assert np.isnan(parts).all()
+        return
+    assert sum(parts) == pytest.approx((a[both] != b[both]).mean())
+    assert parts == pytest.approx(concept_shift.disagreement(b, a))
+
+
+def test_a_third_class_has_no_single_line_to_move():
+    with pytest.raises(ValueError, match="third class"):
+        concept_shift.disagreement(np.array([0, 2]), np.array([0, 1]))
+
+
+def test_pairs_of_graders_agree_with_one_pair_at_a_time():
+    _, votes = concept_shift.simulate_votes(GRADERS, 0.3, 600, seed=1)
+    votes[:40, 0] = -1
+    table = concept_shift.pairs_of_graders(votes, np.arange(600) // 5, n_resamples=200)
+    assert list(dict.fromkeys(table["pair"])) == ["1 and 2", "1 and 3", "2 and 3"]
+    wide = table.pivot(index="pair", columns="measure", values="value")
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        mine = wide.loc[f"{i + 1} and {j + 1}"]
+        assert mine["kappa"] == pytest.approx(concept_shift.cohen_kappa(votes[:, i], votes[:, j]))
+        assert (mine["moved"], mine["crossed"]) == pytest.approx(concept_shift.disagreement(votes[:, i], votes[:, j]))
+    assert (table["low"] < table["value"]).all() and (table["value"] < table["high"]).all()
+
+
+def test_cells_of_one_slide_are_resampled_together():
+    _, votes = concept_shift.simulate_votes(GRADERS, 0.3, 60, seed=1)
+    votes = np.repeat(votes, 10, axis=0)
+    alone, together = (concept_shift.pairs_of_graders(votes, units) for units in (range(600), np.arange(600) // 10))
+    width = [(table["high"] - table["low"]).mean() for table in (alone, together)]
+    assert width[1] > 2 * width[0]
+
+
+def test_simulated_votes_follow_the_matrices():
+    y, votes = concept_shift.simulate_votes(GRADERS, 0.3, 50_000, seed=0)
+    assert y.mean() == pytest.approx(0.3, abs=0.01)
+    for g, matrix in enumerate(GRADERS):
+        assert votes[y == 1, g].mean() == pytest.approx(matrix[1, 1], abs=0.015)
+        assert votes[y == 0, g].mean() == pytest.approx(matrix[0, 1], abs=0.015)
+    np.testing.assert_array_equal(votes, concept_shift.simulate_votes(GRADERS, 0.3, 50_000, seed=0)[1])
+
+
+def test_pairs_of_several_sets_keep_their_names():
+    votes = np.array([[0, 1, 1], [1, 1, 1], [0, 0, 1]])
+    table = concept_shift.pairs_in({"here": (votes, range(3)), "there": (votes[:, :2], range(3))})
+    assert table["data"].value_counts().to_dict() == {"here": 9, "there": 3}
+    assert "there: 1 and 2" in set(table["graders"])
+
+
 # Consensus
 
 

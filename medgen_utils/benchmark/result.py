@@ -17,7 +17,15 @@ from matplotlib.figure import Figure
 
 from medgen_utils import plotting
 from medgen_utils.domains import DatasetInfo
-from medgen_utils.evaluation import METRICS, metrics_by, paired_difference, probabilities, t_interval
+from medgen_utils.evaluation import (
+    METRICS,
+    Interval,
+    metrics_by,
+    paired_difference,
+    probabilities,
+    t_interval,
+    with_repeats,
+)
 from medgen_utils.evaluation.delong import ESTIMATES, auroc_estimate
 from medgen_utils.evaluation.metrics import LOWER_IS_BETTER
 
@@ -200,11 +208,8 @@ class Result:
         over = paired_difference(pair, name, self.methods[0], self.metric, **options).iloc[0]
         runs = self._scores(pair).pivot_table(index="seed", columns="method", values="value")
         seeds = (runs[name] - runs[self.methods[0]]).dropna().to_numpy()
-        spread = t_interval(seeds, level) if len(seeds) > 1 else None
-        extra = 0.0 if spread is None else (spread.high - spread.low) / 2
-        low, high = (float(np.hypot(over["value"] - over[end], extra)) for end in ("low", "high"))
-        covers = "over patients and seeds" if spread else "over patients, one seed"
-        return over["value"] - low, over["value"] + high, covers
+        _, low, high = with_repeats(Interval(over["value"], over["low"], over["high"]), seeds, level)
+        return low, high, "over patients and seeds" if len(seeds) > 1 else "over patients, one seed"
 
     def _over_patients(self) -> dict[str, tuple[float, float]]:
         """Method -> interval of its mean over other patients, where images are at hand."""

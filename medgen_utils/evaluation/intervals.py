@@ -45,6 +45,23 @@ def t_interval(values: np.ndarray, level: float = 0.95, bounds: tuple[float, flo
     return Interval(value, max(value - half, bounds[0]), min(value + half, bounds[1]))
 
 
+def with_repeats(interval: Interval, repeats: np.ndarray, level: float = 0.95) -> Interval:
+    """An interval over patients, widened by what repeated trainings (R,) differ in: other patients, other seeds.
+
+    ``interval`` is that of the mean over the repeats. Its half-widths and that of `t_interval` of the repeats are
+    squared and added, as if the two were independent; where each seed draws other test patients too, that is too wide
+    rather than too narrow. A single repeat shows no difference and widens nothing: say that it is one.
+    Chapter: concept_shift.
+    """
+    repeats = np.asarray(repeats, float)
+    extra = 0.0
+    if len(repeats) > 1:
+        seeds = t_interval(repeats, level)
+        extra = (seeds.high - seeds.low) / 2
+    value, low, high = interval
+    return Interval(value, value - float(np.hypot(value - low, extra)), value + float(np.hypot(high - value, extra)))
+
+
 class SignFlip(NamedTuple):
     """Mean difference over domains, its t interval, and the sign-flip p value with the smallest it could have been."""
 

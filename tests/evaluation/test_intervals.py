@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medgen_utils.evaluation import UndefinedMetric, sign_flip_test, t_interval
+from medgen_utils.evaluation import Interval, UndefinedMetric, sign_flip_test, t_interval, with_repeats
 from medgen_utils.evaluation.intervals import holm
 
 
@@ -40,3 +40,16 @@ def test_holms_correction_comes_in_the_order_of_its_p_values():
 def test_holms_correction_never_exceeds_one_and_of_one_p_value_is_itself():
     np.testing.assert_array_equal(holm(np.array([0.7, 0.6])), [1.0, 1.0])
     np.testing.assert_array_equal(holm(np.array([0.2])), [0.2])
+
+
+def test_repeats_widen_an_interval_over_patients_by_their_own():
+    seeds = [0.79, 0.80, 0.81]
+    half = t_interval(seeds).high - 0.8
+    value, low, high = with_repeats(Interval(0.8, 0.77, 0.84), seeds)
+    assert (0.8 - low, high - 0.8) == pytest.approx((np.hypot(0.03, half), np.hypot(0.04, half)))
+    assert value == 0.8 and low < 0.77 and high > 0.84
+
+
+@pytest.mark.parametrize("repeats", [[0.8], [0.8, 0.8, 0.8]])
+def test_repeats_without_a_difference_widen_nothing(repeats):
+    assert with_repeats(Interval(0.8, 0.7, 0.9), repeats) == pytest.approx((0.8, 0.7, 0.9))
