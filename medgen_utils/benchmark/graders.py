@@ -264,12 +264,15 @@ def gains(frame: pd.DataFrame, methods: Sequence[str], judges: Sequence[str]) ->
 ABOUT = About(TRAINING["steps"], "", "", 0, "evidence store")
 
 
-def gains_of_robust(frame: pd.DataFrame, methods: Sequence[str] = METHODS) -> pd.DataFrame:
+def gains_of_robust(frame: pd.DataFrame) -> pd.DataFrame:
     """`gains` over plain training with each expert as the teacher in turn, judged by the two others.
 
-    Columns teacher, judge and pair ("1, judged by 2") beside those of `gains`.
+    Columns teacher, judge and pair ("1, judged by 2") beside those of `gains`. Of `METHODS` those that every expert has
+    taught: a store under way may lack one.
     """
     tables = []
+    taught = frame[frame["teacher"].isin(EXPERTS)].groupby("algorithm")["teacher"].nunique()
+    methods = [method for method in METHODS if taught.get(method, 0) == len(EXPERTS)]
     for teacher in EXPERTS:
         others = [judge for judge in EXPERTS if judge != teacher]
         table = gains(frame[frame["teacher"] == teacher], methods, others).assign(teacher=teacher)

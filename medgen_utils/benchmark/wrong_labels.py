@@ -73,6 +73,12 @@ def compare_flipped(rate: float, seeds: Sequence[int], methods: Sequence[str] = 
     return Result(pd.concat(frames, ignore_index=True), tuple(methods), about, unit="hospital")
 
 
+def points(results: dict[float, Result]) -> pd.DataFrame:
+    """The scores of `compare_flipped` at several rates, a row a run: `Result.scores` with the column flips ("20 %")."""
+    tables = [result.scores().assign(flips=f"{rate:.0%}".replace("%", " %")) for rate, result in results.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
 def _one(rate: float, method: str, seed: int, how: dict[str, int]) -> pd.DataFrame:
     return flipped(rate, method, seed, **how)
 

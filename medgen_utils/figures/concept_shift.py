@@ -112,6 +112,20 @@ def taught_lines(frame: pd.DataFrame, experts: Sequence[str]) -> Axes:
     return axis
 
 
+def ceiling() -> Axes:
+    """Agreement of a grader with a perfect model, and with a second such grader, against the grader's reliability."""
+    reliability = np.linspace(0.5, 1, 50)
+    _, axis = plt.subplots(figsize=(5.8, 3.2))
+    for name, agreement, style in (
+        ("a perfect model", reliability, "-"),
+        ("a second grader", reliability**2 + (1 - reliability) ** 2, "--"),
+    ):
+        axis.plot(reliability, agreement, style, label=name)
+    axis.set(xlabel="how often the grader is right", ylabel="agreement with the grader", ylim=(0.48, 1.02))
+    axis.legend()
+    return axis
+
+
 def recorded_roc(y_true: np.ndarray, recorded: np.ndarray, score: np.ndarray) -> Figure:
     """ROC curves of one score (n,) against the truth and against recorded labels, each (n,) of 0 and 1."""
     figure, axis = plt.subplots(figsize=(4.4, 4.0))
@@ -121,6 +135,7 @@ def recorded_roc(y_true: np.ndarray, recorded: np.ndarray, score: np.ndarray) ->
         axis.plot(*curve, color=colour, label=f"{label}: AUROC {auroc(y, score):.2f}")
     axis.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1.2)
     wrong = (y_true != recorded).mean()
-    axis.set(xlabel="1 - specificity", ylabel="sensitivity", title=f"{wrong:.0%} of the labels wrong")
+    axis.set(xlabel="1 - specificity", ylabel="sensitivity")
+    axis.set_title(f"{wrong:.0%} of the labels wrong", loc="left")
     axis.legend(loc="lower right", fontsize=10)
     return figure

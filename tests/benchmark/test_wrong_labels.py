@@ -41,6 +41,8 @@ def test_a_comparison_is_a_result_with_a_baseline_and_seeds():
     result = wrong_labels.compare_flipped(0.2, (0, 1), ("ERM", "co-teaching"), steps=2, width=4)
     assert result.methods == ("ERM", "co-teaching") and result.about.steps == 2
     assert result.differences()["interval"].tolist() == ["over patients and seeds"]
+    table = wrong_labels.points({0.2: result, 0.4: result})
+    assert table.groupby("flips").size().to_dict() == {"20 %": 4, "40 %": 4}
 
 
 def test_the_table_beside_the_truth_shows_a_habit_that_the_method_cannot_see():

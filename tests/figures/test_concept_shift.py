@@ -72,6 +72,11 @@ def test_a_pupil_stands_beside_the_line_of_every_expert():
     assert pupils == [pytest.approx([0.2, 0.2]), pytest.approx([0.4, 0.4])]
 
 
+def test_two_graders_agree_less_than_a_perfect_model_does_with_one():
+    model, grader = (line.get_ydata() for line in figures.ceiling().lines)
+    assert (model[1:-1] > grader[1:-1]).all() and model[0] == grader[0] == 0.5 and model[-1] == grader[-1] == 1
+
+
 def test_spoiled_labels_pull_the_curve_and_not_the_score():
     y, score = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.4])
     axis = figures.recorded_roc(y, np.array([0, 1, 1, 1]), score).axes[0]
