@@ -217,7 +217,7 @@ def line(frame: pd.DataFrame) -> str:
     runs = frame.drop_duplicates("run")
     steps = " or ".join(f"{value:,}" for value in sorted(set(runs["steps"])))
     seeds = f"{runs['seed'].nunique()} seeds, each with other test slides"
-    return f"evidence store, graders · {seeds} · {steps} steps · small CNN, width {TRAINING['width']}, 28 px"
+    return f"evidence store, graders · {seeds} · {steps} steps · width {TRAINING['width']}, 28 px"
 
 
 def marks(frame: pd.DataFrame, by: Sequence[str] = ("teacher", "domain")) -> pd.DataFrame:
@@ -267,15 +267,20 @@ ABOUT = About(TRAINING["steps"], "", "", 0, "evidence store")
 def gains_of_robust(frame: pd.DataFrame) -> pd.DataFrame:
     """`gains` over plain training with each expert as the teacher in turn, judged by the two others.
 
-    Columns teacher, judge and pair ("1, judged by 2") beside those of `gains`. Of `METHODS` those that every expert has
-    taught: a store under way may lack one.
+    Columns teacher, judge, pair ("1, judged by 2") and seeds (their number) beside those of `gains`. Only seeds in
+    which every expert has taught all robust methods count, and of `METHODS` those that have them: a store under way may
+    lack some.
     """
     tables = []
-    taught = frame[frame["teacher"].isin(EXPERTS)].groupby("algorithm")["teacher"].nunique()
-    methods = [method for method in METHODS if taught.get(method, 0) == len(EXPERTS)]
+    alone = frame[frame["teacher"].isin(EXPERTS)]
+    whole = alone.groupby(["algorithm", "seed"])["teacher"].nunique() == len(EXPERTS)
+    have = {method: {seed for name, seed in whole[whole].index if name == method} for method in METHODS}
+    seeds = set.intersection(*(have[method] for method in ROBUST if have[method]))
+    methods = [method for method in METHODS if seeds <= have[method]]
+    frame = alone[alone["seed"].isin(seeds)]
     for teacher in EXPERTS:
         others = [judge for judge in EXPERTS if judge != teacher]
-        table = gains(frame[frame["teacher"] == teacher], methods, others).assign(teacher=teacher)
+        table = gains(frame[frame["teacher"] == teacher], methods, others).assign(teacher=teacher, seeds=len(seeds))
         tables.append(table.assign(pair=f"{teacher[-1]}, judged by " + table["judge"].str[-1]))
     return pd.concat(tables, ignore_index=True)
 

@@ -73,7 +73,7 @@ ATNORM_MD_VOTES = Source(
 )
 # Hospital and scanner of MIDOG's slides: datasets_xvalidation.csv of github.com/DeepMicroscopy/MIDOGpp
 _UTRECHT = {"hospital": "UMC Utrecht", "country": "Netherlands", "years": NOT_STATED, "population": "breast cancer"}
-_BREAST = {"tissue": "breast", "species": "human", "grader": "two experts, a third where they differ"}
+_BREAST = {"tissue": "breast", "species": "human", "grader": "three experts, majority"}
 PROVENANCE = {
     "MIDOG21-HamamatsuXR": _UTRECHT | _BREAST | {"scanner": "Hamamatsu XR"},
     "MIDOG21-HamamatsuS360": _UTRECHT | _BREAST | {"scanner": "Hamamatsu S360"},

@@ -33,10 +33,10 @@ def reliability(asked: Asked) -> str:
 
 @exercise(
     "concept.2",
-    first_step="simulate the votes with `simulate_votes`, then compare two ways of counting them with the truth.",
+    first_step="simulate votes with `concept_shift.simulate_votes`, then compare two ways of counting them with the truth.",
     returns="two shares: that of the majority, then that of Dawid-Skene",
     hints=(
-        "`simulate_votes`, `majority_vote` and `dawid_skene` are all above. Each grader needs a confusion matrix.",
+        "`concept_shift` has `simulate_votes`, `majority_vote`, `dawid_skene`. Each grader needs a confusion matrix.",
         "`np.tile` repeats one matrix for all graders; the posterior has one column a class, and the larger one wins.",
     ),
 )
@@ -56,11 +56,11 @@ def counting_votes(asked: Asked) -> str:
 
 @exercise(
     "concept.3",
-    first_step="train as `clinic_noise` does, and change what the method is told.",
+    first_step="train with `wrong_labels.flipped`, and change what the method is told.",
     returns="the AUROC on true labels, one number",
     hints=(
         "The hospitals keep their flips; only what the method believes of them changes with the rate.",
-        "`robust_losses(matrix, rate)` builds the methods for a believed matrix of flips.",
+        "`wrong_labels.flipped` takes what the method believes as `told`, and returns a row a new patient.",
     ),
 )
 def told(asked: Asked) -> str:

@@ -9,10 +9,13 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor
 
 from medgen_utils.evaluation import auroc
 from medgen_utils.plotting import INK, MARKERS, PALETTE, QUIET, name_rows
+
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # ticks of a logarithmic axis
 
 
 def cells_by_votes(sharp: Tensor, small: Tensor, n_atypical: np.ndarray, columns: int = 4, seed: int = 0) -> Figure:
@@ -52,6 +55,8 @@ def parts_of_disagreement(pairs: pd.DataFrame, names: Sequence[str]) -> Axes:
     axis.errorbar(crossed["value"], at, xerr=np.clip(error, 0, None), fmt="none", ecolor=INK, elinewidth=1.4)
     axis.set_yticks(at, [f"{data}: {pair}" for data, pair in wide.index])
     axis.set(xlabel="share of cells on which the pair differs", xlim=(0, None))
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axis.tick_params(axis="y", length=0)
     axis.invert_yaxis()
     axis.legend(loc="lower left", bbox_to_anchor=(-0.3, 1.0), fontsize=9.5)
@@ -66,6 +71,8 @@ def observed_and_predicted(observed: np.ndarray, predicted: np.ndarray) -> Axes:
     axis.plot(at, predicted, MARKERS[1], color=PALETTE[1], markersize=8, fillstyle="none", label="predicted")
     axis.vlines(at, observed, predicted, color=QUIET, linewidth=1.4, zorder=0)
     axis.set(xlabel=f"votes for atypical, of {len(observed) - 1}", ylabel="share of cells", yscale="log")
+    axis.set_yticks(SHARES, [f"{share:.0%}" for share in SHARES])
+    axis.tick_params(which="minor", left=False, labelleft=False)
     axis.legend()
     return axis
 
@@ -91,6 +98,7 @@ def strictness(table: pd.DataFrame, panels: Sequence[str]) -> Axes:
         side = {"xytext": (9, 5), "ha": "left"} if panel else {"xytext": (-9, -13), "ha": "right"}
         axis.annotate(judge, (mean["share"], mean["value"]), textcoords="offset points", color=colour, **side)
     axis.set(xlabel="share of the cells that the judge calls atypical", ylabel="AUROC by that judge")
+    axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axis.margins(x=0.16, y=0.14)
     return axis
 
@@ -109,6 +117,8 @@ def taught_lines(frame: pd.DataFrame, experts: Sequence[str]) -> Axes:
         said = frame[(frame["teacher"] == judge) & (frame["domain"] == judge)].groupby("seed")["prob_1"].mean()
         axis.plot(said, np.full(len(said), i), MARKERS[i + 1], color=PALETTE[i], markersize=8, alpha=0.8)
     name_rows(axis, [f"taught by {expert}" for expert in experts], "mean probability of atypical", None)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
     return axis
 
 

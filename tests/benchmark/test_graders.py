@@ -139,7 +139,14 @@ def test_each_expert_teaches_in_turn_and_never_judges_the_own_pupil(frame):
     table = graders.gains_of_robust(frame[frame["algorithm"] != "co-teaching"])
     assert set(table["method"]) == {*graders.ROBUST, "ERM, twice the steps"} - {"co-teaching"}
     assert len(table) == 6 * 3 and (table["teacher"] != table["judge"]).all()
-    assert set(table["interval"]) == {"over patients and seeds"}
+    assert set(table["interval"]) == {"over patients and seeds"} and set(table["seeds"]) == {2}
+
+
+def test_a_seed_in_which_one_expert_has_not_taught_everything_does_not_count(frame):
+    missing = (frame["teacher"] == "expert 3") & (frame["algorithm"] == "co-teaching") & (frame["seed"] == 1)
+    longer = (frame["teacher"] == "expert 2") & (frame["algorithm"] == "ERM, twice the steps")
+    table = graders.gains_of_robust(frame[~missing & ~longer])
+    assert set(table["seeds"]) == {1} and set(table["method"]) == set(graders.ROBUST)
 
 
 def test_strictness_is_what_lies_along_the_panels_and_noise_what_lies_below():
