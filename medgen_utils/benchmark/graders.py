@@ -247,18 +247,17 @@ def per_seed(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def gains(frame: pd.DataFrame, methods: Sequence[str], judges: Sequence[str]) -> pd.DataFrame:
-    """Each further method minus the first, by judge: columns method, judge, value, low, high, over slides and seeds.
+    """Each further method minus the first, by judge: columns method, judge, value, low, high; over slides and seeds.
 
     frame: one network for each method (the column ``algorithm``) and seed, on the same slides; seeds that lack one of
     the methods are left out.
     """
-    frame, rows = frame[frame["algorithm"].isin(methods)], []
+    frame = frame[frame["algorithm"].isin(methods) & frame["domain"].isin(judges)]
     whole = frame.groupby("seed")["algorithm"].nunique() == len(methods)
-    frame = frame[frame["seed"].map(whole)]
-    for judge in judges:
-        part = frame[frame["domain"] == judge]
-        rows.append(Result(part, tuple(methods), ABOUT, unit="judge").differences().assign(judge=judge))
-    return pd.concat(rows, ignore_index=True)
+    result = Result(frame[frame["seed"].map(whole)], tuple(methods), ABOUT, unit="judge")
+    table = result.differences_by_domain().rename(columns={"domain": "judge"})
+    order = {judge: i for i, judge in enumerate(judges)}
+    return table.sort_values("judge", key=lambda c: c.map(order), kind="stable", ignore_index=True)
 
 
 ABOUT = About(TRAINING["steps"], "", "", 0, "evidence store")

@@ -33,7 +33,7 @@ def reliability(asked: Asked) -> str:
 
 @exercise(
     "concept.2",
-    first_step="simulate votes with `concept_shift.simulate_votes`, then compare two ways of counting them with the truth.",
+    first_step="simulate votes with `concept_shift.simulate_votes`, then compare two counts of them with the truth.",
     returns="two shares: that of the majority, then that of Dawid-Skene",
     hints=(
         "`concept_shift` has `simulate_votes`, `majority_vote`, `dawid_skene`. Each grader needs a confusion matrix.",
