@@ -136,7 +136,7 @@ def interval_plot(
         axis.errorbar(part["value"], at, xerr=np.clip(error, 0, None), elinewidth=1.6, label=name, **style)
     name_rows(axis, row_names, label, reference, reference_label)
     if colours:
-        columns = min(3, len(colour_names))
+        columns = 3 if max(map(len, colour_names)) < 14 else 2  # a wider legend would squeeze the axes
         axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.05), ncols=columns, fontsize=9.5, handletextpad=0.3)
     return axis
 
