@@ -70,8 +70,10 @@ execute: .venv/dev ## Run the notebooks in full mode and store their outputs (on
 sweep: .venv/dev ## Try four methods on every problem; MEDGEN_MODE=full runs what the scoreboard lacks and goes on where it was
 	$(BIN)/python -m tools.sweep
 
-explorer: .venv/book ## Train the two networks of the explorer and write all its page needs
+explorer: .venv/book ## Train the networks of the three live pages and write all that they need: twenty minutes
 	$(BIN)/python -m explorer.export
+	$(BIN)/python -m explorer.train
+	$(BIN)/python -m explorer.detective
 
 colab: .venv-colab/ready ## Run every chapter, fast mode, with the versions that Colab has (one: NOTEBOOK=...)
 	.venv-colab/bin/python -m tools.colab $(NOTEBOOK)

@@ -15,7 +15,6 @@ import io
 import json
 import math
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,12 +24,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import yaml
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
 
+from explorer.numbers import with_numbers
 from medgen_utils import __version__, clinic, data_augmentation, plotting, training
 from medgen_utils.draws import Stream
 from medgen_utils.evaluation import auroc
@@ -276,11 +275,7 @@ def facts(results: Mapping) -> dict[str, str]:
 
 def with_facts(page: str, results: Mapping) -> str:
     """The text of the page with the numbers it uses in its front matter."""
-    used = set(re.findall(r"\{\{ (\w+) \}\}", page))
-    front = {"myst": {"substitutions": {name: value for name, value in facts(results).items() if name in used}}}
-    body = page.split("---\n", 2)[2] if page.startswith("---\n") else page
-    note = "# Written by explorer/export.py from explorer/pages/explore/check.json."
-    return f"---\n{note}\n{yaml.safe_dump(front)}---\n{body}"
+    return with_numbers(page, facts(results), "explorer/export.py from explorer/pages/explore/check.json")
 
 
 def figure(results: Mapping, test: TestSet) -> Figure:

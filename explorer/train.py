@@ -8,21 +8,21 @@ computes with what is computed here: images, batches, gradients, and the first s
 from __future__ import annotations
 
 import copy
+import io
 import json
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
 
+from explorer.numbers import with_numbers
 from medgen_utils import __version__, clinic, draws, plotting, training
 from medgen_utils.domains import Batch
 from medgen_utils.evaluation import auroc, predict_probabilities
@@ -242,11 +242,7 @@ def facts(results: Mapping) -> dict[str, str]:
 
 def with_facts(page: str, results: Mapping) -> str:
     """The text of the page with the numbers it uses in its front matter."""
-    used = set(re.findall(r"\{\{ (\w+) \}\}", page))
-    front = {"myst": {"substitutions": {name: value for name, value in facts(results).items() if name in used}}}
-    body = page.split("---\n", 2)[2] if page.startswith("---\n") else page
-    note = "# Written by explorer/train.py from explorer/pages/train/check.json."
-    return f"---\n{note}\n{yaml.safe_dump(front)}---\n{body}"
+    return with_numbers(page, facts(results), "explorer/train.py from explorer/pages/train/check.json")
 
 
 def figure(results: Mapping) -> Figure:
@@ -280,10 +276,9 @@ def figure(results: Mapping) -> Figure:
 
 def publish(results: Mapping) -> None:
     """The figure and the numbers of the page."""
-    drawing = figure(results)
-    drawing.savefig(FOLDER / "figure.png", dpi=150)
-    Image.open(FOLDER / "figure.png").convert("RGB").save(FOLDER / "figure.webp", quality=80, method=6)
-    (FOLDER / "figure.png").unlink()
+    canvas = io.BytesIO()
+    figure(results).savefig(canvas, dpi=150)
+    Image.open(canvas).convert("RGB").save(FOLDER / "figure.webp", quality=80, method=6)
     PAGE.write_text(with_facts(PAGE.read_text("utf-8"), results), "utf-8")
 
 

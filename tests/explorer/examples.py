@@ -1,4 +1,4 @@
-"""What the tests of the explorer share: its files as networks and images, settings, and a page that has settled."""
+"""What the tests of the live pages share: its files as networks and images, settings, and a page that has settled."""
 
 import functools
 import json
@@ -35,7 +35,7 @@ def settings(scanner: str) -> dict[str, float]:
 
 
 def visit(browser, url: str, **context):
-    """Open a page and wait until the explorer has said how it stands; the page knows its requests and complaints."""
+    """Open a live page and wait until it has said how it stands; the page knows its requests and complaints."""
     page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}).new_page()
     page.requests, page.complaints = [], []
     page.on("request", lambda request: page.requests.append(request.url))
@@ -48,6 +48,6 @@ def visit(browser, url: str, **context):
 
 
 def settle(page) -> str:
-    """Wait until all lesions are scored; what the explorer then says in words."""
-    page.wait_for_function("document.querySelector('.mgx').getAttribute('aria-busy') === 'false'", timeout=PATIENCE)
+    """Wait until nothing is computed any more; what the page then says in words."""
+    page.wait_for_function("document.querySelector('.mgx')?.getAttribute('aria-busy') === 'false'", timeout=PATIENCE)
     return page.locator(".mgx-words").text_content()

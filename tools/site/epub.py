@@ -2,7 +2,7 @@
 
 Two halves. While Sphinx builds, `configure`, `prepare` and `visit_math` (book_extension.py connects them) do what
 the theme and MathJax would do on the site. Then `python -m tools.site.epub` mends the pages it wrote, because
-notebooks hold HTML and an EPUB holds XHTML, adds the explorer's figure, and packs the file again.
+notebooks hold HTML and an EPUB holds XHTML, adds the figures of the live pages, and packs the file again.
 """
 
 import re
@@ -24,7 +24,8 @@ UNUSED = (
     "script, link:not([href*=epub]):not([href*=pygments]), style[scoped], details.hide, .headerlink, "
     ".medgen-explore input, .medgen-explore output"
 )
-ADDED = "explore/figure.webp"  # of the live pages, which are otherwise left out
+LIVE = ("explore", "train", "detective")
+ADDED = tuple(f"{name}/figure.webp" for name in LIVE)  # of the live pages, which are otherwise left out
 
 
 def configure(app, config) -> None:
@@ -68,7 +69,7 @@ def mend(text: str, site: str) -> str:
         del figure["style"]
         value = figure.attrs.pop("data-value", "")
         figure.insert(0, BeautifulSoup(f"<p><strong>{value}</strong></p>", "html.parser"))
-    for link in page.select("a[href*='../audit/'], a[href*='../explore/']"):
+    for link in page.select(", ".join(f"a[href*='../{name}/']" for name in ("audit", *LIVE))):
         if site:
             link["href"] = site + link["href"].lstrip("./")
         else:
@@ -85,12 +86,14 @@ def mend(text: str, site: str) -> str:
 def finish(folder: Path, target: Path) -> Path:
     """Mend the pages of a built EPUB folder and pack it as ``target``."""
     site = wanted().pages
-    (folder / ADDED).parent.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "explorer" / "pages" / ADDED, folder / ADDED)
+    for name in ADDED:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "explorer" / "pages" / name, folder / name)
     index = (folder / "toc.ncx").read_text(encoding="utf-8")  # Sphinx names the book there by its short name
     (folder / "toc.ncx").write_text(index.replace('content="medgen"', f'content="{identifier()}"'), "utf-8")
     contents = (folder / "content.opf").read_text(encoding="utf-8")
-    contents = contents.replace("</manifest>", f'<item id="added" href="{ADDED}" media-type="image/webp" /></manifest>')
+    items = (f'<item id="added-{k}" href="{name}" media-type="image/webp" />' for k, name in enumerate(ADDED))
+    contents = contents.replace("</manifest>", f"{''.join(items)}</manifest>")
     for path in folder.rglob("*.xhtml"):
         text = mend(path.read_text(encoding="utf-8"), site)
         path.write_text(text, encoding="utf-8")

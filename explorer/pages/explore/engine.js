@@ -3,7 +3,7 @@
    Plain functions on typed arrays; tests/explorer/test_engine.py compares each of them with the package in a browser. */
 (function () {
   "use strict";
-  const { draws, scanner, measure, network } = medgenLive.assemble(["draws", "scanner", "measure", "network"]);
+  const { files, draws, scanner, measure, network } = medgenLive.assemble(["files", "draws", "scanner", "measure", "network"]);
   const { SIZE, PIXELS, remember, blur, develop } = scanner;
   const { auroc } = measure;
   const COLORS = 3;
@@ -13,26 +13,6 @@
   const SQUARE = 4; // width of the squares of the map, in pixels
   const MAP_BLUR = 2; // standard deviation of the blur of a square, in pixels
   const SQUARES = 8; // squares in a row; the first begins two pixels outside, so that one covers the marker
-
-  // ---- files ------------------------------------------------------------------------------------------------
-
-  function bytesOf(base64) {
-    return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  }
-
-  /** 16-bit floats (little-endian bytes) -> Float32Array. */
-  function floatsOf(base64) {
-    const bytes = bytesOf(base64);
-    const floats = new Float32Array(bytes.length / 2);
-    for (let i = 0; i < floats.length; i++) {
-      const word = bytes[2 * i] | (bytes[2 * i + 1] << 8);
-      const sign = word & 0x8000 ? -1 : 1;
-      const exponent = (word >> 10) & 31;
-      const fraction = word & 1023;
-      floats[i] = sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
-    }
-    return floats;
-  }
 
   // ---- the scanner ------------------------------------------------------------------------------------------
 
@@ -79,7 +59,7 @@
       difference of its two logits. Weights: for each layer (row, column, input, output), then its biases; then the
       two rows of the head and its biases. Batch normalization is already part of them. */
   function readNetwork(file) {
-    const values = floatsOf(file.weights);
+    const values = files.floatsOf(file.weights);
     let at = 0;
     const take = (n) => values.subarray(at, (at += n));
     const layers = [];
@@ -163,6 +143,6 @@
 
   window.medgenEngine = {
     SIZE, PIXELS, COLORS, SQUARE, SQUARES,
-    bytesOf, normals, acquire, paste, isMarked, readNetwork, probability, blurMap, colored, auroc,
+    bytesOf: files.bytesOf, normals, acquire, paste, isMarked, readNetwork, probability, blurMap, colored, auroc,
   };
 })();

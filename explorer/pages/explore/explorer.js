@@ -6,7 +6,7 @@
   "use strict";
   const FOLDER = document.currentScript.src.replace(/[^/]*$/, "");
   const { make, drawing, button, paint, pause, loadScripts } = window.medgenLive;
-  const PARTS = ["draws", "scanner", "measure", "network"];
+  const PARTS = ["files", "draws", "scanner", "measure", "network"];
   const FILES = ["engine", "curve", "lesions", "erm", "augmented"];
   const NETWORKS = [
     { name: "erm", title: "ERM", sign: "●" },
