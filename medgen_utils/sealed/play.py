@@ -142,7 +142,8 @@ class Case:
         if 2 <= y.sum() <= LABELS - 2:
             placed, ill = placements(y == 1, p), y == 1
             value = float(placed[ill].mean())
-            error = 1.96 * np.sqrt(placed[ill].var(ddof=1) / ill.sum() + placed[~ill].var(ddof=1) / (~ill).sum())
+            variance = placed[ill].var(ddof=1) / ill.sum() + placed[~ill].var(ddof=1) / (~ill).sum()
+            error = 1.96 * float(np.sqrt(variance))
             found |= {"auroc": value, "low": max(0.0, value - error), "high": min(1.0, value + error)}
         return found
 

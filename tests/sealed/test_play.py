@@ -1,6 +1,8 @@
 """The game keeps its rules: evidence costs, points follow the truth, and nonsense is refused."""
 
 import functools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,3 +116,12 @@ def test_an_unknown_remedy_cannot_be_tried():
     with pytest.raises(ValueError, match="choose one of none"):
         opened(3).try_remedy("prayer")
     assert len(REMEDIES) == len(set(REMEDIES)) == 6
+
+
+def test_the_notebook_for_a_class_shows_what_the_game_answers():
+    path = Path(__file__).parents[2] / "chapters" / "teaching" / "sealed_hospital.ipynb"
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    shown = next(cell["outputs"][0]["text"] for cell in cells if "case.commit" in "".join(cell["source"]))
+    case = open_case(42)
+    case.test(), case.probe(), case.labels()
+    assert "".join(shown).strip() == case.commit(["scanner"], 0.7, 0.9, "augmentation")["line"]
