@@ -32,7 +32,9 @@ def test_runs_come_as_they_end_where_no_order_is_asked_for():
 
 def test_every_run_has_one_thread_and_the_threads_come_back():
     before = torch.get_num_threads()
-    assert machine.map_runs(threads, [(0,), (1,)], n_jobs=1) == [1, 1]
+    with machine.threads(2):  # else, where the environment says 1, nothing would be seen
+        assert machine.map_runs(threads, [(0,), (1,)], n_jobs=1) == [1, 1]
+        assert torch.get_num_threads() == 2
     with pytest.raises(RuntimeError, match="inside"), machine.threads(1):
         assert torch.get_num_threads() == 1
         raise RuntimeError("inside")

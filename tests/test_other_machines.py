@@ -121,8 +121,10 @@ def test_pytorch_for_processors_alone_is_one_line(tmp_path):
     )
 
 
-def test_a_first_run_says_what_it_does_and_how_long_that_takes(tmp_path):
-    lines = planned(tmp_path, "book").stdout
+def test_a_first_run_says_what_it_does_and_how_long_that_takes_also_in_a_path_with_a_blank(tmp_path):
+    folder = tmp_path / "a book"
+    folder.mkdir()
+    lines = planned(folder, "book").stdout
     said = [line for line in lines.splitlines() if "minute" in line and line.lstrip().startswith("echo")]
     assert [line.split('"')[1][:11] for line in said] == ["Step 1 of 3", "Step 2 of 3", "Step 3 of 3"]
     assert "pip install --disable-pip-version-check -c constraints.txt --progress-bar" in lines

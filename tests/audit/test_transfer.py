@@ -78,3 +78,15 @@ def test_a_prior_that_is_none_is_refused(prior, words):
 def test_without_a_reference_only_equal_shares_can_be_guessed():
     assert list(sources(None, None, 3)) == ["balanced"]
     assert sources("reference", np.array([3, 1]), 2)["reference"].tolist() == [0.75, 0.25]
+
+
+def test_a_patient_at_the_threshold_is_flagged():
+    data = frame({"home": 0.5, "away": 0.5}, trained=0.5, n=400)
+    data["prob_1"] = data["prob_1"].round(1)
+    data["prob_0"] = 1 - data["prob_1"]
+    away = data[data["domain"] == "away"]
+    flagged = away["prob_1"] >= 0.5
+    assert (away["prob_1"] == 0.5).any()
+    found = rows(data, threshold=0.5)[None]
+    assert found["flagged"] == pytest.approx(flagged.mean())
+    assert found["sensitivity"] == pytest.approx(flagged[away["y"] == 1].mean())
