@@ -92,7 +92,8 @@ def test_what_the_text_says_in_words_is_so():
     for scanner in ("dark", "flat", "blurred", "noisy"):
         assert augmented[scanner]["auroc"] > erm[scanner]["auroc"] + 0.05
     assert erm["home"]["auroc"] > augmented["home"]["auroc"], "question 3: what augmentation costs"
-    assert erm["stained"]["auroc"] > 0.9 > 0.8 > max(erm["blurred"]["auroc"], erm["noisy"]["auroc"]), "question 1"
+    broken = [erm[scanner]["auroc"] for scanner in ("noisy", "blurred", "flat", "dark")]
+    assert erm["stained"]["auroc"] > 0.9 > 0.85 > max(broken), "question 1"
     assert erm["curve"]["auroc"] > 0.9 and erm["curve"]["called"] > 0.9 > 0.1 > erm["blurred"]["called"], "question 2"
     assert erm["against"]["auroc"] > 0.95 and augmented["against"]["auroc"] < augmented["coin"]["auroc"] - 0.1
     assert results()["turned by the marker"]["augmented"] > 3 * results()["turned by the marker"]["erm"], "question 4"
