@@ -16,6 +16,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from medgen_utils import plotting
+from medgen_utils.benchmark.entries import SHARED_SPACE
 from medgen_utils.benchmark.result import NAMES, About
 from medgen_utils.benchmark.runs import provenance
 from medgen_utils.domains import DomainDataset, split
@@ -23,6 +24,7 @@ from medgen_utils.evaluation import generalization_gap, metrics_by, predictions_
 from medgen_utils.machine import map_runs, training_device
 from medgen_utils.training import ERM, Augmentation, build, fit, flips
 
+RATES = {name: default for name, (default, _, _) in SHARED_SPACE.items()}  # as `compare` trains: trial 0
 HOME = (0.7, 0.0, 0.3)  # shares of the patients of each domain: training, validation, test
 
 
@@ -79,6 +81,7 @@ class OneSource:
             axis.set(xlabel="tested on", ylabel="trained on")
         else:
             axis = plotting.interval_plot(matrix, "domain", label=f"{NAMES.get(self.metric, self.metric)}, tested on")
+            axis.set_xlim(0.4, 1.0)
         plt.close(axis.figure)  # returned, so shown once
         line = f"95 % interval over patients · {self.about.line(self.frame['seed'].nunique())}"
         return plotting.footer(axis.figure, line, self.about.credit)
@@ -127,11 +130,12 @@ def train_on_each(
         if most is not None and most < len(train):
             train, _, _ = split(train, seed, (most / len(train), 0.0, 1 - most / len(train)))
         model = build(ERM, train, seed=seed, width=width)
-        seconds = fit(model, train, steps=steps, augment=augment, seed=seed).seconds
+        seconds = fit(model, train, steps=steps, augment=augment, seed=seed, **RATES).seconds
         _, _, test = split(dataset, seed, HOME)
-        test = test.only(*dict.fromkeys([source, *targets]))
+        order = list(dict.fromkeys([source, *targets]))
         name = source if most is None else f"{source}, {most} images"
-        frame = predictions_frame(model, test, name=name, seed=seed, protocol="train on one")
+        label = {"name": name, "seed": seed, "protocol": "train on one"}
+        frame = pd.concat([predictions_frame(model, test.only(domain), **label) for domain in order])
         return frame.assign(trained=len(train), seconds=seconds)
 
     tasks = [(source, seed) for source in sources for seed in seeds]

@@ -62,12 +62,14 @@ class LeftOut:
         ):  # fmt: skip
             if rows.any():
                 parts.append(f"{text} at " + ", ".join(f"{name} {words[name]}" for name in table["domain"][rows]))
-        seeds, sites = self.frame["seed"].nunique(), table["site"].nunique()
+        return Markdown(f"Beside leaving the target out, the reference is {'; '.join(parts)}. Mean: {self.brief()}.")
+
+    def brief(self) -> str:
+        """The mean difference with the number of domains, hospitals and seeds behind it."""
+        table, seeds = self.differences(), self.frame["seed"].nunique()
+        sites = table["site"].nunique()
         units = f"{len(table)} domains" + (f" in {sites} hospitals or centres" if sites < len(table) else "")
-        return Markdown(
-            f"Beside leaving the target out, the reference is {'; '.join(parts)}. "
-            f"Mean over domains {table['value'].mean():+.3f}, {units}, {seeds} seed{'s' if seeds != 1 else ''}."
-        )
+        return f"{table['value'].mean():+.3f} over {units}, {seeds} seed{'s' if seeds != 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ class NotYet:
         return Markdown(f"*Not in the evidence store yet: {self.reason}.*")
 
     def say(self) -> Markdown:
-        return self.plot()
+        return Markdown("")  # the place of the figure says it
+
+    def brief(self) -> str:
+        return "not in the evidence store yet"
 
 
 def left_out(problem: str, protocol: int = PROTOCOL) -> LeftOut | NotYet:
@@ -92,7 +97,7 @@ def left_out(problem: str, protocol: int = PROTOCOL) -> LeftOut | NotYet:
     try:
         result = evidence.result(problem, [ERM, REFERENCE], protocol=protocol)
         frame = evidence.predictions(problem, protocol)
-    except (ValueError, KeyError, RuntimeError) as error:
+    except (ValueError, KeyError, OSError) as error:
         return NotYet(f"{ERM} and {REFERENCE} on {problem}, protocol {protocol} ({str(error).split(':')[0]})")
     found = shared(frame[frame["algorithm"].isin([ERM, REFERENCE])])
     if found["algorithm"].nunique() < 2:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from medgen_utils.benchmark.one_source import HOME
+from medgen_utils.benchmark.one_source import HOME, RATES
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
 from medgen_utils.clinic import Hospital, make_clinic
@@ -53,7 +53,7 @@ def repair_control(
         seconds, models = 0.0, []
         for part in (alone, mixed):
             model = build(ERM, part, seed=seed, width=width)
-            seconds += fit(model, part, steps=steps, augment=augment, seed=seed).seconds
+            seconds += fit(model, part, steps=steps, augment=augment, seed=seed, **RATES).seconds
             models.append(model)
         erm, reference = models
         label = {"seed": seed, "protocol": f"leave out {last.name}"}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from medgen_utils.benchmark.one_source import RATES
 from medgen_utils.domains import DomainDataset
 from medgen_utils.machine import map_runs
 from medgen_utils.pretraining import hospital_probes
@@ -32,7 +33,7 @@ def site_probes(
     def one(seed: int) -> pd.DataFrame:
         model = build(ERM, dataset, seed=seed, width=width)
         before = extract_features(model, dataset.x)
-        fit(model, dataset, steps=steps, augment=augment, seed=seed)
+        fit(model, dataset, steps=steps, augment=augment, seed=seed, **RATES)
         features = {TRAINED: [extract_features(model, dataset.x)], UNTRAINED: [before]}
         return hospital_probes(features, dataset).assign(seed=seed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ def resamples(draws: np.ndarray, interval: tuple[float, float], label: str) -> F
     axis.annotate("95 % of them", (np.mean(interval), -0.05 * height), (0, -7), textcoords="offset points",
                   ha="center", va="top", fontsize=9.5, color=plotting.PALETTE[1])  # fmt: skip
     axis.set(xlabel=label, ylabel="resamples", ylim=(-0.22 * height, height))
+    axis.set_yticks([tick for tick in axis.get_yticks() if 0 <= tick <= height])
     plt.close(figure)  # returned, so shown once
     return figure
 
@@ -37,6 +39,14 @@ def same_patients(hospitals: tuple[Hospital, ...], each: int = 4, seed: int = 1)
     figure = plotting.show_images(rows, clinic.domain_names, columns, scale=0.62)
     plt.close(figure)  # returned, so shown once
     return figure
+
+
+def probe_points(probes: pd.DataFrame, label: str) -> Figure:
+    """What `benchmark.site_probes` returns as a point a network, with chance as a dotted line."""
+    axis = plotting.dot_plot(probes, "network", label=label, reference=probes["chance"].iloc[0])
+    axis.set_xlim(0, 1)
+    plt.close(axis.figure)  # returned, so shown once
+    return axis.figure
 
 
 def at_gain(model: nn.Module, images: DomainDataset) -> Figure:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from medgen_utils.benchmark import together, train_on_each
+from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.domains import split
 from medgen_utils.evaluation import metrics_by
 from medgen_utils.training import ERM, build, fit, flips
@@ -25,7 +26,7 @@ def each(clinic):
 def test_a_cell_of_the_matrix_is_the_run_by_hand(clinic, each):
     train, _, _ = split(clinic.only("hospital B"), 1, (0.7, 0.0, 0.3))
     model = build(ERM, train, seed=1, width=4)
-    fit(model, train, steps=3, augment=flips, seed=1)
+    fit(model, train, steps=3, augment=flips, seed=1, **CONTENDERS[0].settings(0))
     mine = each.frame.query("algorithm == 'hospital B' and seed == 1 and domain == 'hospital C'")
     _, _, test = split(clinic.only("hospital C"), 1, (0.7, 0.0, 0.3))
     assert mine["index"].tolist() == test.index.tolist()

@@ -86,7 +86,6 @@ def test_what_the_store_lacks_is_said_and_no_error(monkeypatch):
     monkeypatch.setattr(evidence, "result", lacking)
     found = left_out("mitosis", protocol=7)
     assert isinstance(found, NotYet)
-    assert found.plot().data == found.say().data
-    assert (
-        "Not in the evidence store yet: ERM and reference: target included on mitosis, protocol 7" in found.say().data
-    )
+    said = found.plot().data
+    assert "Not in the evidence store yet: ERM and reference: target included on mitosis, protocol 7" in said
+    assert found.say().data == "" and found.brief() == "not in the evidence store yet"

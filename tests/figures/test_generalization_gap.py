@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 
 from medgen_utils.clinic import make_clinic
 from medgen_utils.evaluation import auroc, predict_probabilities
@@ -21,6 +22,14 @@ def test_each_hospital_shows_the_same_patients():
     assert dark < 0.6 * axes[0, 0].images[0].get_array().mean()
     rows = [axis.images[0].get_array()[..., :].ravel() for axis in axes[:, 0]]
     assert np.corrcoef(rows[0], rows[-1])[0, 1] > 0.9
+
+
+def test_a_point_a_network_and_chance_is_that_of_the_probe():
+    probes = pd.DataFrame({"network": ["a", "a", "b"], "value": [0.9, 0.8, 0.4], "chance": 0.25})
+    axis = generalization_gap.probe_points(probes, "site named").axes[0]
+    points = [line.get_xdata() for line in axis.lines if line.get_marker() == "o"]
+    assert np.concatenate(points).tolist() == [0.9, 0.8, 0.4]
+    assert 0.25 in [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
 
 
 def test_the_score_under_the_slider_is_that_of_the_model():
