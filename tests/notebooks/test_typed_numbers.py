@@ -1,4 +1,4 @@
-"""No page types a result: numbers in prose come from the run or have a source; and the rule finds a planted one."""
+"""No page, sentence or schematic types a result: numbers come from the run or have a source; a planted one is found."""
 
 import copy
 import re
@@ -13,6 +13,8 @@ from tools.write import claims
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PAGES = [path for path in (*sorted((ROOT / "chapters").rglob("*.md")), ROOT / "README.md") if path.name != "claims.md"]
 PAGES.remove(ROOT / "chapters" / "evidence" / "README.md")  # thresholds of a protocol, written before its runs
+MODULES = [path for path in sorted((ROOT / "medgen_utils").rglob("*.py")) if "Markdown(" in path.read_text("utf-8")]
+SCHEMATICS = sorted((ROOT / "medgen_utils").rglob("*.svg"))
 chapters = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -27,6 +29,18 @@ def test_no_result_is_typed_into_a_page(path):
     text = path.read_text(encoding="utf-8")
     written = re.escape(claims.BEGIN) + ".*?" + re.escape(claims.END) + "|<!-- begin .*?<!-- end [^>]*-->"
     assert typed_numbers.in_markdown(re.sub(written, "", text, flags=re.DOTALL)) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_result_is_typed_into_a_sentence_of_the_package(path):
+    assert typed_numbers.in_module(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", SCHEMATICS, ids=lambda path: path.stem)
+def test_no_result_is_typed_into_a_schematic(path):
+    text = path.read_text(encoding="utf-8")
+    assert typed_numbers.in_schematic(text) == []
+    assert len(typed_numbers.in_schematic(text.replace("</svg>", "<text>ERM: 0.8731</text></svg>"))) == 1
 
 
 @chapters
@@ -111,6 +125,12 @@ def test_a_setting_is_a_number_of_the_code():
 def test_a_number_in_a_computed_sentence_is_no_setting():
     assert len(typed_numbers.in_notebook(notebook(("code", 'Markdown(f"{name} scores 0.8731")')))) == 1
     assert typed_numbers.in_notebook(notebook(("code", 'Markdown(f"{name} scores {value:.2f}")'))) == []
+
+
+def test_a_sentence_of_the_package_is_computed():
+    typed, computed = (f'return Markdown(f"{{name}} scores {score}.")' for score in ("0.8731", "{value:.3f}"))
+    assert len(typed_numbers.in_module(f"def say():\n    {typed}")) == 1
+    assert typed_numbers.in_module(f"def say():\n    {computed}") == []
 
 
 def test_questions_and_exercises_may_invent_numbers():

@@ -71,6 +71,18 @@ def in_notebook(notebook: dict) -> list[str]:
     return found
 
 
+def in_module(text: str) -> list[str]:
+    """The results typed into the sentences that a module of the package makes, ``Markdown(...)``."""
+    tree = ast.parse(text)
+    return [what for words in _fixed_words(tree) for what in in_markdown(words, _constants(tree))]
+
+
+def in_schematic(text: str) -> list[str]:
+    """The results typed into the words of an SVG file."""
+    words = re.findall(r">([^<>]+)<", re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL))
+    return in_markdown("\n\n".join(words))
+
+
 def reports_without_source(notebook: dict) -> list[str]:
     """Rows of a table on 'what others report' that neither link to a source nor ask a question."""
     found = []
