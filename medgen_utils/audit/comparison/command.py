@@ -10,8 +10,10 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from textwrap import fill
 
 from medgen_utils.audit.comparison.report import RUNS, large_enough, report_comparison
+from medgen_utils.audit.parts import counted
 from medgen_utils.audit.write import check_folder
 from medgen_utils.benchmark.comparison import SHORT_LIST, Comparison, contenders, targets_of
 from medgen_utils.benchmark.entries import CONTENDERS
@@ -27,8 +29,8 @@ EXAMPLE = f"""example:
 The table has a row an image: its file below the folder, its class, its domain (hospital, scanner, year) and, if you
 have it, its patient. Each domain is left out once, the methods are trained on the others and tested there. Stopped and
 started again, the command trains what is missing.
-methods: {", ".join(contender.name for contender in CONTENDERS)}
-without --methods: {", ".join(SHORT_LIST)}"""
+{fill("methods: " + "; ".join(contender.name for contender in CONTENDERS), 119)}
+{fill("without --methods: " + "; ".join(SHORT_LIST), 119)}"""
 
 OPTIONS = (
     ("--file", {}, "column of the image's path below the folder (default: file)"),
@@ -86,20 +88,17 @@ def run(options: argparse.Namespace) -> str:
         keep=options.out / RUNS,
     )
     runs, missing = plan.runs(), plan.missing()
-    print(
-        f"compare: {len(runs)} runs: {len(crew)} methods x {len(targets)} of {len(targets_of(dataset))} domains x "
-        f"{seeds} seeds" + (f" x {options.trials} trials" if options.trials > 1 else ""),
-        f"compare: {len(runs) - len(missing)} of them are finished, in {options.out / RUNS}",
-        sep="\n",
-        file=sys.stderr,
+    tell(
+        f"{counted(len(runs), 'run')}: {counted(len(crew), 'method')} x {len(targets)} of "
+        f"{counted(len(targets_of(dataset)), 'domain')} x {counted(seeds, 'seed')}"
+        + (f" x {options.trials} trials" if options.trials > 1 else "")
+        + (f"; {len(runs) - len(missing)} are finished, in {options.out / RUNS}" if len(missing) < len(runs) else "")
     )
     if missing:
         jobs = min(jobs_of(options.jobs), len(missing))
-        seconds = plan.expected_seconds(missing) / jobs
-        print(
-            f"compare: about {in_words(seconds)} for the rest, {jobs} side by side, measured here and now; "
-            "you may stop it and start it again",
-            file=sys.stderr,
+        tell(
+            f"about {in_words(plan.expected_seconds(missing) / jobs)} for {counted(len(missing), 'run')}, {jobs} side "
+            "by side, measured here and now; you may stop it and start it again"
         )
     result = plan.run(options.jobs)
     report = report_comparison(
@@ -113,6 +112,11 @@ def run(options: argparse.Namespace) -> str:
         },
     )  # fmt: skip
     return f"Report: {report.write(options.out).resolve()}"
+
+
+def tell(words: str) -> None:
+    """What a person at the keyboard should know, beside the result."""
+    print(f"compare: {words}", file=sys.stderr)
 
 
 def own_images(options: argparse.Namespace) -> tuple[DomainDataset, list[str]]:
@@ -133,5 +137,5 @@ def own_images(options: argparse.Namespace) -> tuple[DomainDataset, list[str]]:
         )
     notices = [str(warning.message) for warning in told if issubclass(warning.category, UserWarning)]
     for notice in notices:
-        print(f"compare: note: {notice}", file=sys.stderr)
+        tell(f"note: {notice}")
     return dataset, notices

@@ -68,7 +68,9 @@ def test_a_folder_becomes_a_report(clinic, tmp_path, capsys):
     assert main(words(clinic, tmp_path, "--seeds", "2", "--steps", "2")) == 0
     caught = capsys.readouterr()
     assert caught.out == f"Report: {(tmp_path / 'index.html').resolve()}\n"
-    assert "48 runs: 6 methods x 4 of 4 domains x 2 seeds" in caught.err and "about " in caught.err
+    assert (
+        "48 runs: 6 methods x 4 of 4 domains x 2 seeds\n" in caught.err and "for 48 runs, 1 side by side" in caught.err
+    )
     made = report(tmp_path)
     assert [row["method"] for row in made["methods"]] == list(SHORT_LIST)
     assert made["classes"] == ["benign", "malignant"] and made["training"]["steps"] == [2]
@@ -104,7 +106,7 @@ def test_a_first_look_is_fast_unless_told(monkeypatch, clinic, tmp_path):
 
 
 def test_a_command_killed_at_a_random_moment_and_started_again_gives_the_undisturbed_report(
-    clinic, tmp_path, monkeypatch
+    clinic, tmp_path, monkeypatch, capsys
 ):
     options = ["--seeds", "2", *TWO]
     moment = int(np.random.default_rng().integers(1, 12))  # a new one at each run of the test
@@ -125,6 +127,7 @@ def test_a_command_killed_at_a_random_moment_and_started_again_gives_the_undistu
     save = comparison.save_run
     monkeypatch.setattr(comparison, "save_run", lambda *a: saved.append(a) or save(*a))
     assert main(words(clinic, tmp_path / "killed", *options)) == 0
+    assert f"; {finished} are finished, in " in capsys.readouterr().err
     assert len(saved) == 16 - finished
     assert main(words(clinic, tmp_path / "undisturbed", *options)) == 0
     assert scores(tmp_path / "killed") == scores(tmp_path / "undisturbed")
