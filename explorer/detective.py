@@ -65,6 +65,11 @@ def train(kind: str, condition: str, begun: str | None = None) -> str:
     return networks.pack(algorithm.featurizer, algorithm.classifier)
 
 
+def signed(value: float) -> str:
+    """One decimal and a sign; what rounds to zero is positive."""
+    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
+
+
 def facts(case: Case) -> dict[str, str]:
     """The numbers of the case on paper, by name: all evidence, and what was hidden."""
     case = open_case(case.hidden.seed)
@@ -77,7 +82,7 @@ def facts(case: Case) -> dict[str, str]:
     found["called_home"], found["called_there"] = (f"{test[f'called {at}']:.0%}" for at in ("at home", "there"))
     for name, (home, there, apart) in case.probe().items():
         word = name.replace(" ", "_")
-        found |= {f"{word}_home": f"{home:.3f}", f"{word}_there": f"{there:.3f}", f"{word}_apart": f"{apart:+.1f}"}
+        found |= {f"{word}_home": f"{home:.3f}", f"{word}_there": f"{there:.3f}", f"{word}_apart": signed(apart)}
     audit = case.audit()
     found["read_again"], found["too_high"], found["too_low"] = map(str, audit.values())
     case = open_case(case.hidden.seed)  # another purse

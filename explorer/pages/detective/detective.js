@@ -142,7 +142,7 @@
     function probeTable(found) {
       const head = ["", "home", "sealed", "difference"];
       const rows = Object.entries(found).map(([name, [here, there, apart]]) => make("tr", {}, make("th", { scope: "row" }, name),
-        ...[here.toFixed(3), there.toFixed(3), `${apart > 0 ? "+" : "−"}${Math.abs(apart).toFixed(1)} SD`].map((text) => make("td", {}, text))));
+        ...[here.toFixed(3), there.toFixed(3), `${Math.round(10 * apart) < 0 ? "−" : "+"}${Math.abs(apart).toFixed(1)} SD`].map((text) => make("td", {}, text))));
       return make("table", {}, make("thead", {}, make("tr", {}, make("td"), ...head.slice(1).map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows));
     }
 
