@@ -43,7 +43,6 @@ NOT_YET = {
     "domain_shift": Size(39, 13.0, 27.2, 34, 102, 1, 23, 2816),
     "evaluation_protocols": Size(40, 16.0, 26.2, 34, 117, 1, 34, 2822),
     "feature_alignment": Size(42, 9.5, 24.9, 34, 96, 2, 28, 3153),
-    "generalization_gap": Size(40, 7.0, 18.1, 29, 120, 1, 18, 2462),
     "meta_learning": Size(37, 15.0, 26.4, 28, 120, 1, 26, 2764),
     "outlook": Size(42, 11.5, 28.5, 34, 111, 1, 30, 2995),
     "scoreboard": Size(28, 6.5, 19.2, 25, 98, 1, 25, 2891),

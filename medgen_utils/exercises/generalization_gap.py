@@ -58,7 +58,7 @@ def widths(asked: Asked) -> str:
     first_step="make a hospital with one parameter changed, then let the model predict on its patients.",
     returns="the AUROC, one number",
     hints=(
-        "A dataclass is copied with changes by `dataclasses.replace`; make the images of the copy with `make_clinic`.",
+        "A hospital's method `changed` gives a copy with changes; make the images of the copy with `make_clinic`.",
         "Two stars turn a dictionary into keyword arguments, so the name of a parameter can stand in a variable.",
     ),
 )
