@@ -2,7 +2,7 @@
 // Nothing is loaded before; without this script, in Colab and on paper the link remains.
 (() => {
   "use strict";
-  const PAGES = ["explore", "train", "detective"]; // chapters/NAME.html shows what NAME/index.html holds alone
+  const PAGES = ["explore", "train", "detective", "plan"]; // chapters/NAME.html shows what NAME/index.html holds alone
   const LIVE = new RegExp(`/chapters/(${PAGES.join("|")})\\.html$`);
   const root = new URL("../", document.currentScript.src); // of the site
 

@@ -35,19 +35,20 @@ def limits(sd: float, sites: int, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def of_differences(differences: pd.DataFrame, correlation: float = 0.0) -> Estimate:
+def of_differences(differences: pd.DataFrame, correlation: float = 0.0, seed_sd: float | None = None) -> Estimate:
     """The parts of measured differences: columns site, value and patients (its variance over other patients), a row a
     site and seed.
 
-    ValueError with fewer than two sites, or where no site has two seeds: the parts cannot be told apart.
+    seed_sd: the standard deviation between seeds, where other runs know it. ValueError with fewer than two sites, or
+    where neither it nor a site with two seeds is there: the parts cannot be told apart.
     """
     by_site = differences.groupby("site")
     counts, free = by_site.size(), (by_site.size() - 1).sum()
-    if len(counts) < 2 or not free:
-        raise ValueError(
-            f"{len(counts)} sites with {counts.max()} seeds at most: needs two sites, and two seeds at one"
-        )
-    seed = float((by_site["value"].var(ddof=1).fillna(0) * (counts - 1)).sum() / free)
+    if len(counts) < 2 or not (free or seed_sd is not None):
+        seeds = f"{len(counts)} sites with {counts.max()} seeds at most"
+        raise ValueError(f"{seeds}: needs two sites, and two seeds at one")
+    within = float((by_site["value"].var(ddof=1).fillna(0) * (counts - 1)).sum() / max(free, 1))
+    seed = within if seed_sd is None else seed_sd**2
     seen = float(by_site["value"].mean().var(ddof=1))
     added = float((seed / counts).mean() + by_site["patients"].mean().mean())
     low, high = limits(np.sqrt(seen), len(counts))

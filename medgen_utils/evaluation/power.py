@@ -99,7 +99,8 @@ def power(
     )  # fmt: skip
     shift = effect / np.sqrt(sum(parts.values()) / hospitals)
     bound = stats.t.ppf(0.5 + level / 2, hospitals - 1)
-    return float(stats.nct.sf(bound, hospitals - 1, shift) + stats.nct.cdf(-bound, hospitals - 1, shift))
+    below = np.nan_to_num(stats.nct.cdf(-bound, hospitals - 1, shift))  # scipy loses it where it is far below 1e-100
+    return float(min(stats.nct.sf(bound, hospitals - 1, shift) + below, 1.0))
 
 
 def hospitals_needed(

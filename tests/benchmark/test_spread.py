@@ -23,6 +23,11 @@ def test_many_sites_give_the_parts_that_were_put_in():
     assert (found.spread.correlation, found.sites, found.seeds) == (0.5, 3000, 4)
 
 
+def test_the_luck_of_seeds_may_be_known_from_elsewhere():
+    found = of_differences(drawn(3000, 1), seed_sd=0.02)
+    assert (found.spread.site, found.spread.seed) == pytest.approx((0.04, 0.02), rel=0.05)
+
+
 def test_sites_that_do_not_differ_have_no_spread_rather_than_a_negative_one():
     values = [of_differences(drawn(6, 3, (0.0, 0.02, 0.03), seed)).spread.site for seed in range(200)]
     assert min(values) == 0 and np.mean(np.array(values) == 0) > 0.3

@@ -66,6 +66,11 @@ def test_no_effect_is_found_at_the_level():
     assert power("method", 1e-9, 8, 100, 1, SPREAD) == pytest.approx(0.05, abs=1e-6)
 
 
+@pytest.mark.parametrize("hospitals", range(20, 200, 9))
+def test_what_is_as_good_as_certain_is_a_number(hospitals):
+    assert power("gap", 0.1, hospitals, 2000, 10, Spread(0.01, 0.01)) == pytest.approx(1)
+
+
 def test_the_fewest_hospitals_that_are_enough():
     needed = hospitals_needed("gap", 0.05, 200, 2, SPREAD)
     assert power("gap", 0.05, needed, 200, 2, SPREAD) >= 0.8 > power("gap", 0.05, needed - 1, 200, 2, SPREAD)
