@@ -66,8 +66,8 @@ def permutation_test(asked: Asked) -> str:
     first_step="make both hospitals, see what the model gives for each, then let `shifts.diagnose` read it.",
     returns="a ShiftReport",
     hints=(
-        "`seen_by` returns a dictionary with features and probabilities; `shifts.Outputs` holds what diagnose reads.",
-        "The outputs at home need their labels; those of the new hospital must have none.",
+        "`seen(hospital, n, seed)` gives what diagnose reads, labels included, for patients of any hospital.",
+        "The outputs at home need their labels; those of the new hospital must have none: `blind()` takes them off.",
     ),
 )
 def two_causes(asked: Asked) -> str:
