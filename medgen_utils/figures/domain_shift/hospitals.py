@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from medgen_utils.benchmark import evidence
 from medgen_utils.plotting import PALETTE, PAPER, QUIET, name_rows
 
 COLOURS = {"several shifts": PALETTE[4], "covariate shift": PALETTE[2], "prior shift": PALETTE[0]}
@@ -44,6 +45,27 @@ def counted_and_estimated(frame: pd.DataFrame) -> Axes:
     axis.set_xlim(-0.03, 1.03)
     axis.legend(loc="lower left", bbox_to_anchor=(-0.42, 1.0), ncols=2, fontsize=10, handletextpad=0.3)
     return axis
+
+
+def in_the_store(problem: str) -> str:
+    """What plain training reaches without each domain of a problem, from the evidence store: seeds, steps, scores.
+
+    Beside one training of a chapter it says how much of a difference is that training's own. Says so where the store
+    does not hold the problem.
+    """
+    try:
+        result = evidence.result(problem, ["ERM"], protocol=2)
+    except ValueError:
+        return f"The evidence store does not hold {problem} yet."
+    scores, steps = result.scores().set_index("unit")["value"], np.atleast_1d(result.about.steps)
+    runs = result.frame.groupby("domain")["auroc"]
+    spread = (runs.max() - runs.min()).max()
+    places = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+    return (
+        f"The evidence store holds {problem} with {result.frame['seed'].nunique()} seeds at {max(steps):,} steps: "
+        f"{result.table().loc['ERM', 'in domain']:.2f} inside; left out, {places}; "
+        f"the seeds of one target differ by {spread:.2f} at most."
+    )
 
 
 def _named(frame: pd.DataFrame) -> list[str]:

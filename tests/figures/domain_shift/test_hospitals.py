@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
+from medgen_utils.benchmark import evidence
 from medgen_utils.figures import domain_shift
 
 
@@ -49,3 +50,15 @@ def test_dots_and_crosses_have_a_legend():
     assert sorted(words) == ["counted", "estimated, 95 % interval"]
     crosses = next(line for line in axis.lines if line.get_marker() == "x")
     assert list(crosses.get_xdata()) == [0.3, 0.4, 0.5]
+
+
+def test_the_store_is_read_with_its_seeds_and_steps():
+    said = domain_shift.in_the_store("breast hospitals")
+    result = evidence.result("breast hospitals", ["ERM"], protocol=2)
+    assert f"with {result.frame['seed'].nunique()} seeds" in said
+    for name, value in result.scores().set_index("unit")["value"].items():
+        assert f"{name} {value:.2f}" in said
+
+
+def test_what_the_store_lacks_is_said():
+    assert domain_shift.in_the_store("knees") == "The evidence store does not hold knees yet."
