@@ -8,7 +8,6 @@ import pytest
 from tests.notebooks import typed_numbers
 from tests.notebooks.notebook_rules import read, source
 from tools import ROOT
-from tools.write import claims
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PAGES = [path for path in (*sorted((ROOT / "chapters").rglob("*.md")), ROOT / "README.md") if path.name != "claims.md"]
@@ -27,8 +26,8 @@ def test_no_result_is_typed_into_a_chapter(path):
 def test_no_result_is_typed_into_a_page(path):
     """What is written from the results or from the package has tests of its own: claims, the home page, data sets."""
     text = path.read_text(encoding="utf-8")
-    written = re.escape(claims.BEGIN) + ".*?" + re.escape(claims.END) + "|<!-- begin .*?<!-- end [^>]*-->"
-    assert typed_numbers.in_markdown(re.sub(written, "", text, flags=re.DOTALL)) == []
+    written = r"^% (\w+): written by `make write`.*?^% \1: end$|<!-- begin .*?<!-- end [^>]*-->"
+    assert typed_numbers.in_markdown(re.sub(written, "", text, flags=re.DOTALL | re.MULTILINE)) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
