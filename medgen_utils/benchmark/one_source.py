@@ -92,7 +92,7 @@ class OneSource:
         sentences = []
         for name, away in self.gaps().groupby("algorithm", sort=False):
             parts = [
-                f"{row.domain} {-row.value:+.2f} ({-row.high:+.2f} to {-row.low:+.2f})" for row in away.itertuples()
+                f"{row.domain} {-row.value:+z.2f} ({-row.high:+z.2f} to {-row.low:+z.2f})" for row in away.itertuples()
             ]
             home = f"{matrix[name, self.homes[name]]:.2f} at home"
             sentences.append(f"Trained on **{name}**: {home}; elsewhere {', '.join(parts)}.")

@@ -81,8 +81,8 @@ class NotYet:
     def plot(self) -> Markdown:
         return Markdown(f"*Not in the evidence store yet: {self.reason}.*")
 
-    def say(self) -> Markdown:
-        return Markdown("")  # the place of the figure says it
+    def say(self) -> None:
+        """Nothing: the place of the figure says it, and an empty text would be shown as the name of its class."""
 
     def brief(self) -> str:
         return "not in the evidence store yet"

@@ -68,7 +68,7 @@ def test_one_training_says_each_loss_and_draws_a_line_a_tested_domain(clinic):
     alone = train_on_each(clinic, ["hospital A"], targets=["hospital C"], **OPTIONS)
     assert set(alone.frame["domain"]) == {"hospital A", "hospital C"}
     loss = alone.gaps().iloc[0]
-    assert f"hospital C {-loss['value']:+.2f} ({-loss['high']:+.2f} to {-loss['low']:+.2f})" in alone.say().data
+    assert f"hospital C {-loss['value']:+z.2f} ({-loss['high']:+z.2f} to {-loss['low']:+z.2f})" in alone.say().data
     axis = alone.plot().axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["hospital A", "hospital C"]
 

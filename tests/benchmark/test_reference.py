@@ -88,4 +88,4 @@ def test_what_the_store_lacks_is_said_and_no_error(monkeypatch):
     assert isinstance(found, NotYet)
     said = found.plot().data
     assert "Not in the evidence store yet: ERM and reference: target included on mitosis, protocol 7" in said
-    assert found.say().data == "" and found.brief() == "not in the evidence store yet"
+    assert found.say() is None and found.brief() == "not in the evidence store yet"

@@ -75,7 +75,7 @@ def prevalence_picture(model: ERM, home: Hospital, prevalence: float, n: int = 2
     axes[0].axvline(0.5, color=INK, linestyle="--", linewidth=1)
     axes[0].set(xlabel="probability of malignant, from home", ylabel="of 1,000 patients", ylim=(0, 850))
     axes[0].set_title(f"AUROC {numbers['AUROC']:.2f}   right alarms {numbers['right alarms']:.0%}")
-    axes[0].legend(loc="upper center")
+    axes[0].legend(loc="upper right")
     for row, prob in enumerate((there.prob, prior_correction(there.prob, [0.5, 0.5], share))):
         _alarms(axes[1], row, there.y, prob)
     axes[1].set(yticks=[0, 1], yticklabels=["from home", "corrected"], ylim=(1.5, -0.5))
