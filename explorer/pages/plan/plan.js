@@ -4,6 +4,9 @@
   const { spreads } = window.medgenPlan, engine = window.medgenPower, { make: node, drawing } = window.medgenLive;
   const host = document.querySelector(".mg-plan");
   if (!host) return;
+  const estimated = Object.values(spreads).map(({ site }) => site); // stops of their own: the page starts from them
+  const SITES = [...new Set([0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, ...estimated])].sort((a, b) => a - b);
+  const rounded = (value) => Number(value.toFixed(3));
   const SLIDERS = [
     { name: "hospitals", label: "Hospitals", values: [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 60], start: 5,
       help: "the units: two scanners of one hospital are one" },
@@ -14,7 +17,7 @@
     { name: "effect", label: "Difference to see", values: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15], start: 0.05,
       help: "in AUROC, the mean over all hospitals" },
     { name: "auroc", label: "AUROC", values: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9], start: 0.8, help: "of the lower score" },
-    { name: "site", label: "Hospitals differ by", values: [0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1], start: null,
+    { name: "site", label: "Hospitals differ by", values: SITES, start: null,
       help: "standard deviation of the difference between hospitals" },
   ];
   const QUESTIONS = {
@@ -67,7 +70,7 @@
   function show() {
     const mine = study(), spread = { ...spreads[mine.question], site: valueOf("site") }, hospitals = valueOf("hospitals");
     for (const { name } of SLIDERS) {
-      const text = `${valueOf(name)}${inputs[name].dataset.unit}`;
+      const text = `${rounded(valueOf(name))}${inputs[name].dataset.unit}`;
       outputs[name].textContent = text;
       inputs[name].setAttribute("aria-valuetext", text);
     }
@@ -89,7 +92,7 @@
   function sentence(mine, spread, hospitals) {
     const { words: what, sees } = QUESTIONS[mine.question];
     const who = `${hospitals} hospital${hospitals > 1 ? "s" : ""} of ${mine.patients} patients, ${Math.round(100 * mine.prevalence)} % of them cases, and ${mine.seeds} seed${mine.seeds > 1 ? "s" : ""}`;
-    const assumed = `if hospitals differ by ${spread.site} (standard deviation)`;
+    const assumed = `if hospitals differ by ${rounded(spread.site)} (standard deviation)`;
     const enough = engine.needed(mine, spread);
     const fewest = enough === null ? `No number of hospitals up to ${engine.MOST_HOSPITALS} gives 80 %.`
       : `For 80 % it takes ${enough} hospitals.`;
