@@ -1,5 +1,6 @@
 """One protocol for every method: the fair experiment, the sweep of all of them. Chapters: remedies, scoreboard."""
 
+from medgen_utils.benchmark import evidence
 from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
@@ -14,6 +15,6 @@ from medgen_utils.selection import RULES
 
 __all__ = [
     "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "compare", "compare_frozen",
-    "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run", "run_task",
+    "evidence", "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run", "run_task",
     "site_probes", "sweep", "together", "train_on_each",
 ]  # fmt: skip

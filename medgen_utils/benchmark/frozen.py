@@ -36,8 +36,9 @@ def compare_frozen(
 ) -> Result:
     """A linear probe on each of the features, leaving out each target: a `Result`, the methods of ``beside`` first.
 
-    The targets are those of ``beside`` where it is given. A network that comes once is probed once: its one seed draws
-    the validation tenth alone; a random network has as many seeds as features. ValueError where features do not fit.
+    The targets are those of ``beside`` where it is given, trained here or stored (a row a tested domain). A network
+    that comes once is probed once: its one seed draws the validation tenth alone; a random network has as many seeds as
+    features. ValueError where features do not fit.
     """
     if beside is not None:
         targets = list(dict.fromkeys(beside.frame["domain"]))
@@ -53,11 +54,20 @@ def compare_frozen(
         made = provenance(training_device())
         about = About(0, made["versions"], made["device"], 0.0, "probes of frozen features", (dataset.info,))
     else:
+        if "prob_0" not in beside.frame:  # from the store: scores and no images
+            test, inside = _scored(test), _scored(inside)
         test = pd.concat([beside.frame, test], ignore_index=True)
         inside = pd.concat([beside.inside, inside], ignore_index=True)
         methods = (*beside.methods, *methods)
         about = replace(beside.about, source="trained and probed here")
     return Result(test, methods, about, "auroc", unit, inside, dataset.sites())
+
+
+def _scored(images: pd.DataFrame) -> pd.DataFrame:
+    """The AUROC of each network at each domain, in the columns of the store."""
+    by_run = images.groupby(["algorithm", "domain", "seed"], sort=False)
+    rows = [[*key, auroc(part["y"].to_numpy(), part["prob_1"].to_numpy())] for key, part in by_run]
+    return pd.DataFrame(rows, columns=["method", "domain", "seed", "auroc"])
 
 
 def few_patients(

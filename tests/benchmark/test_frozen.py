@@ -1,10 +1,11 @@
 """Frozen features stand beside trained networks on the same domains, and the targets have no part in the training."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from medgen_utils.benchmark import compare, compare_frozen, few_patients
+from medgen_utils.benchmark import About, Result, compare, compare_frozen, few_patients
 from medgen_utils.benchmark.frozen import SCRATCH
 from medgen_utils.pretraining import probe_by_domain
 from tests.benchmark.small import small_clinic
@@ -36,6 +37,15 @@ def test_beside_trained_networks_the_targets_are_theirs_and_they_come_first():
     assert result.methods == ("ERM", "good")
     assert set(result.frame["domain"]) == {NAMES[0]}
     assert set(result.inside["algorithm"]) == {"ERM", "good"} and NAMES[0] not in set(result.inside["domain"])
+
+
+def test_beside_stored_scores_only_scores_are_compared():
+    stored = pd.DataFrame({"method": "ERM", "domain": NAMES[:2], "seed": 0, "auroc": [0.8, 0.7]})
+    trained = Result(stored, ("ERM",), About(5, "", "", 1.0, "the store"), inside=stored)
+    result = compare_frozen({"good": [features(0)]}, CLINIC, beside=trained)
+    alone = compare_frozen({"good": [features(0)]}, CLINIC, targets=NAMES[:2])
+    assert result.table().loc["good", "mean"] == pytest.approx(alone.table().loc["good", "mean"], abs=1e-3)
+    assert result.table().loc["ERM", "mean"] == 0.75 and "prob_0" not in result.frame
 
 
 def test_few_patients_learn_from_the_sources_alone():
