@@ -15,6 +15,6 @@ from medgen_utils.selection import RULES
 
 __all__ = [
     "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "compare", "compare_frozen",
-    "evidence", "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run", "run_task",
-    "site_probes", "sweep", "together", "train_on_each",
+    "evidence", "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run",
+    "run_task", "site_probes", "sweep", "together", "train_on_each",
 ]  # fmt: skip
