@@ -92,7 +92,9 @@ def test_an_unknown_target_is_named(dataset):
 
 def test_the_scores_of_a_run_are_those_of_its_predictions(dataset):
     table = run_task(Task(SMALL, FEW[0], (clinic.NEW_HOSPITAL,), 0, 0))
-    frame = run(ERM, small_clinic(0), clinic.NEW_HOSPITAL, seed=0, steps=2, width=4, validation_share=0.2)
+    settings = FEW[0].settings(0)
+    options = {"steps": 2, "width": 4, "validation_share": 0.2, "hyperparameters": settings}
+    frame = run(ERM, small_clinic(0), clinic.NEW_HOSPITAL, seed=0, **options)
     test = frame.query("split == 'test'")
     row = table.query("split == 'test'").iloc[0]
     assert row["auroc"] == pytest.approx(roc_auc_score(test["y"], test["prob_1"]), abs=1e-6)

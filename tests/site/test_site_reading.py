@@ -86,6 +86,8 @@ def test_page_weighs_less_than_a_megabyte(page):
 def test_figures_are_sized_and_light(page):
     for image in html(page).select("article img[src*='_images/']"):
         assert image["src"].endswith((".webp", ".svg"))
+        if image["src"].endswith(".svg"):  # drawn by hand: its own tests hold its size
+            continue
         picture = Image.open(SITE / "chapters" / image["src"])
         assert (int(image["width"]), int(image["height"])) == picture.size
 
@@ -117,10 +119,11 @@ def test_sliders_are_light_and_labelled(page):
 @notebooks
 def test_every_chapter_has_a_value_that_moves(page):
     cells = json.loads((ROOT / f"{page}.ipynb").read_text(encoding="utf-8"))["cells"]
-    assert any("widgets.explore(" in "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert any(re.search(r"\bexplore\(", text) for text in code)
 
 
-SLIDERS = [page for page in NOTEBOOKS if "widgets.explore(" in (ROOT / f"{page}.ipynb").read_text(encoding="utf-8")]
+SLIDERS = [page for page in NOTEBOOKS if re.search(r"\bexplore\(", (ROOT / f"{page}.ipynb").read_text(encoding="utf-8"))]
 
 
 def open_page(browser, url: str, **options):

@@ -68,7 +68,7 @@ def test_the_code_on_your_own_data_runs_as_it_stands(tmp_path, monkeypatch):
     write_medmnist(tmp_path, "dermamnist", 7, monkeypatch)
     write_medmnist(tmp_path, "pathmnist", 9, monkeypatch)
     loaded = data.load
-    monkeypatch.setattr(data, "load", lambda name: loaded("clinic") if name == "breast-ultrasound" else loaded(name))
+    monkeypatch.setattr(data, "load", lambda name: loaded("clinic") if name == "breast-hospitals" else loaded(name))
     source = code("adapt.md")
     assert source.count("steps=100") == 2
     with torch.random.fork_rng():

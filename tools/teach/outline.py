@@ -64,11 +64,17 @@ def read(notebook: nbformat.NotebookNode, pages: str) -> Outline:
     title = first.source.split("\n")[0].removeprefix("# ")
     card = re.findall(r"^\*\*(.+?)\.?\*\*\s*(.*?)(?=^\*\*|^</div>|\Z)", first.source, re.MULTILINE | re.DOTALL)
     sections: list[Section] = []
+    asked = False  # the last text was a quiz, which slides and handouts show apart from its answer
     for cell in cells:
         if cell.cell_type == "markdown":
             _add_markdown(sections, absolute_links(DETAILS.sub("", cell.source), pages))
+            asked = "<details" in cell.source and "answer" not in cell.metadata.get("tags", [])
         elif sections and not {"setup", "self-check"} & set(cell.metadata.get("tags", [])):
-            sections[-1].items.extend(_outputs(cell, pages))
+            outputs = _outputs(cell, pages)
+            if asked and outputs:
+                sections.append(Section(3, "What came out", []))
+                asked = False
+            sections[-1].items.extend(outputs)
     return Outline(title, {name: absolute_links(text.strip(), pages) for name, text in card}, sections)
 
 
