@@ -123,7 +123,9 @@ def test_every_chapter_has_a_value_that_moves(page):
     assert any(re.search(r"\bexplore\(", text) for text in code)
 
 
-SLIDERS = [page for page in NOTEBOOKS if re.search(r"\bexplore\(", (ROOT / f"{page}.ipynb").read_text(encoding="utf-8"))]
+SLIDERS = [
+    page for page in NOTEBOOKS if re.search(r"\bexplore\(", (ROOT / f"{page}.ipynb").read_text(encoding="utf-8"))
+]
 
 
 def open_page(browser, url: str, **options):
