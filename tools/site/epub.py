@@ -24,7 +24,7 @@ UNUSED = (
     "script, link:not([href*=epub]):not([href*=pygments]), style[scoped], details.hide, .headerlink, "
     ".medgen-explore input, .medgen-explore output"
 )
-LIVE = ("explore", "train", "detective")
+LIVE = ("explore", "train", "detective", "plan")
 ADDED = tuple(f"{name}/figure.webp" for name in LIVE)  # of the live pages, which are otherwise left out
 
 
