@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from medgen_utils import selection
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
+from medgen_utils.benchmark.entries import CONTENDERS, PAST, PROBLEMS, Contender, Problem
 from medgen_utils.benchmark.protocol import KEY
 from medgen_utils.benchmark.runs import RISE, plan, rise
 from medgen_utils.evaluation.intervals import sign_flip_test
@@ -22,7 +22,7 @@ from medgen_utils.selection import RULES
 REFERENCES = ("in-domain upper bound", "reference: target included")
 INNER = {
     (problem.name, target): inner
-    for problem in PROBLEMS
+    for problem in (*PROBLEMS, *PAST)
     for target, inner in zip(problem.targets, problem.inner, strict=True)
 }
 BASELINE, ALL_SEEDS = "ERM", -1  # a seed of rows that stand for all of them: the ensemble
