@@ -7,27 +7,18 @@ import pytest
 from explorer import plan
 from explorer.numbers import with_numbers
 from tests.explorer.examples import FOLDER as EXPLORER
+from tests.explorer.examples import visit
 from tools import SITE
 
 FOLDER = plan.FOLDER
 CHECK = json.loads((FOLDER / "check.json").read_text("utf-8"))
+ALONE = (FOLDER / "index.html").as_uri()
 WORDS = ".mgp .mgx-words"
-
-
-def visit(browser, width: int = 1280, **context):
-    page = browser.new_context(viewport={"width": width, "height": 900}, **context).new_page()
-    page.requests, page.complaints = [], []
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.on("pageerror", lambda error: page.complaints.append(f"script error: {error}"))
-    page.on("console", lambda message: message.type in ("error", "warning") and page.complaints.append(message.text))
-    page.goto((FOLDER / "index.html").as_uri(), wait_until="load")
-    page.locator(".mgp").wait_for()
-    return page
 
 
 @pytest.fixture(scope="module")
 def planner(browser):
-    page = visit(browser)
+    page = visit(browser, ALONE)
     yield page
     page.context.close()
 
@@ -103,7 +94,7 @@ def test_it_asks_nobody_and_weighs_little(planner):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, axe, scheme):
-    page = visit(browser, color_scheme=scheme)
+    page = visit(browser, ALONE, color_scheme=scheme)
     page.evaluate(axe)
     found = page.evaluate("axe.run()")["violations"]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
@@ -112,7 +103,7 @@ def test_axe_finds_nothing(browser, axe, scheme):
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_it_fits_a_phone(browser, width):
-    page = visit(browser, width, has_touch=True)
+    page = visit(browser, ALONE, viewport={"width": width, "height": 900}, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     heights = page.locator(".mgp button, .mgp select").evaluate_all("all => all.map(one => one.offsetHeight)")
     assert min(heights) >= 40

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from explorer import train
-from tests.explorer.examples import PATIENCE, settle, visit
+from tests.explorer.examples import PATIENCE, check_chapter, check_controls, check_figure, settle, visit
 from tools import SITE
 
 RESULTS = json.loads((train.FOLDER / "check.json").read_text("utf-8"))
@@ -140,33 +140,13 @@ def test_axe_finds_nothing(browser, axe, scheme):
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_no_sideways_scroll_and_controls_large_enough_for_a_finger(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    sizes = page.evaluate(
-        """[...document.querySelectorAll('.mgx button, .mgx input')].map((one) => {
-            const box = one.getBoundingClientRect(); return Math.min(box.width, box.height); })"""
-    )
-    assert min(sizes) >= 24
-    page.set_viewport_size({"width": 1280, "height": 900})
+    check_controls(page, width)
 
 
 def test_print_and_pages_without_scripts_show_the_figure(page, browser):
-    picture, live = page.locator(".mg-train img"), page.locator(".mgx")
-    assert live.is_visible() and not picture.is_visible()
-    page.emulate_media(media="print")
-    assert picture.is_visible() and not live.is_visible()
-    assert page.evaluate("document.querySelector('.mg-train img').naturalWidth") > 800
-    page.emulate_media(media="screen")
-    context = browser.new_context(java_script_enabled=False)
-    plain = context.new_page()
-    plain.goto((train.FOLDER / "index.html").as_uri())
-    assert plain.locator(".mg-train img").is_visible() and plain.locator(".mgx").count() == 0
-    context.close()
+    check_figure(page, browser, (train.FOLDER / "index.html").as_uri(), ".mg-train img")
 
 
 @pytest.mark.skipif(not (SITE / "chapters" / "train.html").is_file(), reason="the site is not built: run `make book`")
 def test_page_of_the_book_trains(browser):
-    page = visit(browser, (SITE / "chapters" / "train.html").as_uri())
-    assert page.complaints == [] and not page.get_by_text("{{").count()
-    assert all(url.startswith((SITE.as_uri(), "data:", "blob:")) for url in page.requests)
-    page.context.close()
+    check_chapter(browser, SITE, "train")
