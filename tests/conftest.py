@@ -1,4 +1,4 @@
-"""What tests share: no open figures; for the site tests the site on a loopback port and a headless browser."""
+"""What tests share: no open figures and matplotlib's own defaults; for the site tests the site on a loopback port and a headless browser."""
 
 import functools
 import shutil
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 
@@ -31,9 +32,10 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def figures_are_closed() -> Iterator[None]:
-    """No test finds the figures of another."""
-    yield
-    plt.close("all")
+    """No test finds the figures of another, nor the house style that another has set."""
+    with mpl.rc_context(rc=mpl.rcParamsDefault | {"backend": "agg"}):
+        yield
+        plt.close("all")
 
 
 @pytest.fixture(scope="module")
