@@ -1,4 +1,4 @@
-"""What tests share: no open figures and matplotlib's own defaults; for the site tests the site on a loopback port and a headless browser."""
+"""What tests share: no open figures, matplotlib's own defaults; for site tests the site on a port, and a browser."""
 
 import functools
 import shutil

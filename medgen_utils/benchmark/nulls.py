@@ -59,3 +59,14 @@ def null_boards(
 def null_rate(final: pd.DataFrame, holds: Callable[[pd.DataFrame], bool], n: int = NULLS, seed: int = 0) -> float:
     """Share of ``n`` null boards on which ``holds(final)`` is true: how often nothing would have passed."""
     return float(np.mean([bool(holds(board)) for board in null_boards(final, n, seed)]))
+
+
+def best_of_nothing(spread: float, units: int, seeds: int, contenders: int, n: int = 4000, seed: int = 0) -> np.ndarray:
+    """Mean difference from the baseline of the best of ``contenders`` that are the baseline too, on ``n`` boards, (n,).
+
+    spread: standard deviation of a score between seeds (`seed_spread`), averaged over ``seeds`` and ``units``. The
+    baseline has luck of its own, so the differences of one board go up and down together.
+    """
+    random = np.random.default_rng(seed)
+    means = random.normal(0, spread / np.sqrt(units * seeds), (n, contenders + 1))
+    return (means[:, 1:] - means[:, :1]).max(axis=1)

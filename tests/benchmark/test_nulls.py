@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medgen_utils.benchmark.nulls import null_boards, null_rate, seed_spread
+from medgen_utils.benchmark.nulls import best_of_nothing, null_boards, null_rate, seed_spread
 
 
 def board(methods=6, targets=4, seeds=3, sd=0.02, gain=0.1, seed=0) -> pd.DataFrame:
@@ -62,3 +62,15 @@ def test_a_sentence_that_cannot_fail_has_a_null_rate_of_one():
     assert null_rate(board(), some_winner_exists, n=20) == 1
     assert null_rate(board(), method_5_beats_erm_by_a_tenth, n=50) == 0
     assert method_5_beats_erm_by_a_tenth(board())
+
+
+def test_one_nothing_has_no_lead_and_the_spread_of_a_difference_of_means():
+    lead = best_of_nothing(0.02, units=4, seeds=3, contenders=1, n=40_000)
+    assert lead.mean() == pytest.approx(0, abs=2e-4)
+    assert lead.std() == pytest.approx(0.02 * np.sqrt(2 / 12), rel=0.02)
+
+
+def test_the_best_of_many_nothings_leads_by_the_largest_of_as_many_normal_draws():
+    lead = best_of_nothing(0.02, units=4, seeds=1, contenders=28, n=40_000)
+    expected = 0.01 * np.random.default_rng(5).normal(size=(40_000, 28)).max(axis=1).mean()
+    assert lead.mean() == pytest.approx(expected, rel=0.02)

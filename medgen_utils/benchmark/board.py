@@ -1,0 +1,135 @@
+"""The scoreboard of a problem as the evidence store has it, and how much of the sweep is done. Chapter: scoreboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
+from medgen_utils.benchmark.evidence import RUNS, load_rows, path_of, so_far
+from medgen_utils.benchmark.nulls import seed_spread
+from medgen_utils.benchmark.packing import ENSEMBLE
+from medgen_utils.benchmark.protocol import KEY
+from medgen_utils.benchmark.runs import plan
+from medgen_utils.benchmark.standings import (
+    ALL_SEEDS,
+    BASELINE,
+    REFERENCES,
+    common,
+    final_scores,
+    finished,
+    standings,
+)
+from medgen_utils.evaluation import holm
+
+NAMES = [contender.name for contender in CONTENDERS]
+PRIMARY = [c.name for c in CONTENDERS if c.primary and c.family != "reference"] + [ENSEMBLE]
+LONGER = "ERM, equal seconds"
+
+
+class Board(NamedTuple):
+    """rows: the runs that can be compared; table: `standings` with the columns primary and holm (the p value corrected
+    over the primary family on this problem, NaN elsewhere); lacking: contenders that are not finished there; luck: the
+    standard deviation of a score between seeds. Empty table and NaN where the store has nothing to compare."""
+
+    problem: str
+    rows: pd.DataFrame
+    table: pd.DataFrame
+    lacking: tuple[str, ...]
+    luck: float
+
+    @property
+    def final(self) -> pd.DataFrame:
+        """The tested rows of the chosen trials, with the column unit (`standings.final_scores`)."""
+        return final_scores(self.rows)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """AUROC, mean over seeds: a row a unit, a column a method, the baseline first, then best first."""
+        scores = self.final.pivot_table(index="unit", columns="method", values="auroc")
+        return scores[[BASELINE, *scores.mean().drop(BASELINE).sort_values(ascending=False).index]]
+
+    @property
+    def remedies(self) -> pd.DataFrame:
+        """The rows of the table without ERM (its longer training and its ensemble too) and without the references."""
+        own = ~self.table["method"].isin([BASELINE, LONGER, ENSEMBLE, *REFERENCES])
+        return self.table[own].reset_index(drop=True)
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that every method has at a unit."""
+        return int(self.rows.loc[self.rows["seed"] != ALL_SEEDS, "seed"].nunique())
+
+    def say(self) -> Markdown:
+        """Who leads, on how many units and seeds, and what a test over so few units could show at all."""
+        if self.table.empty:
+            return Markdown(f"The evidence store has no methods on {self.problem} to compare yet.")
+        rest, units = self.remedies, len(self.scores)
+        best, worst = rest.iloc[0], rest.iloc[-1]
+        above, clear = (rest["difference"] > 0).sum(), (rest["low"] > 0).sum()
+        seeds = f"{self.seeds} seed{'s' * (self.seeds > 1)} at each of {units} units"
+        most, least = (f"{row['difference']:+.3f} ({row['method']})" for row in (best, worst))
+        later = f" Not finished there yet: {len(self.lacking)} contenders." if self.lacking else ""
+        return Markdown(
+            f"On {self.problem} {len(rest)} remedies stand beside ERM, with {seeds}. "
+            f"{above} of their means lie above ERM's, "
+            f"from {most} down to {least}; "
+            f"{clear} of the intervals over units {'lies' if clear == 1 else 'lie'} above zero. "
+            f"The smallest p value that {units} units can give in a sign-flip test is {best['smallest']:.3f}.{later}"
+        )
+
+
+def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOCOL) -> Board:
+    """The board of a problem from the evidence store: what is finished on the same targets and seeds as ERM.
+
+    methods: all contenders and the ensemble by default. Targets and seeds are those that allow the most comparisons
+    (`evidence.so_far`), so a sweep that is still running gives fair comparisons, on fewer units. The ensemble takes
+    part once its rivals have all the seeds that it is made of.
+    """
+    asked = list(methods) or [*NAMES, ENSEMBLE]
+    stored = load_rows(path_of(RUNS))
+    stored = finished(stored[(stored["problem"] == problem) & (stored["protocol"] == protocol)])
+    begun = so_far(problem, [name for name in asked if name != ENSEMBLE], protocol)
+    if begun.result is None:
+        return Board(problem, stored[:0], pd.DataFrame(), tuple(asked), float("nan"))
+    able = list(begun.result.methods)
+    rows = common(stored[stored["method"].isin([*able, ENSEMBLE])], able)
+    if rows.loc[rows["seed"] != ALL_SEEDS, "seed"].nunique() < stored["seed"].drop_duplicates().ge(0).sum():
+        rows = rows[rows["method"] != ENSEMBLE]  # of more seeds than its rivals have here
+    table = standings(rows)
+    primary = table["method"].isin(PRIMARY) & table["p_value"].notna()
+    corrected = pd.Series(np.nan, table.index)
+    corrected[primary] = holm(table.loc[primary, "p_value"].to_numpy())
+    lacking = tuple(name for name in asked if name not in set(rows["method"]))
+    return Board(problem, rows, table.assign(primary=primary, holm=corrected), lacking, _luck(final_scores(stored)))
+
+
+def _luck(final: pd.DataFrame) -> float:
+    """`nulls.seed_spread` of all that is finished; NaN where no method has two seeds at a target."""
+    try:
+        return float(seed_spread(final).iloc[0])
+    except ValueError:
+        return float("nan")
+
+
+def progress(protocol: int = PROTOCOL) -> pd.DataFrame:
+    """How much of the sweep the store has: a row a problem, its units and runs done and planned.
+
+    Columns: problem, steps, targets (left out in turn), seeds, then runs of the primary family and its references, and
+    of all others, done and planned. Runs for held-out-domain validation are not counted.
+    """
+    stored = load_rows(path_of(RUNS))
+    stored = stored[stored["protocol"] == protocol].drop_duplicates(KEY)
+    have = set(stored[KEY].itertuples(index=False, name=None))
+    rows = []
+    for problem in PROBLEMS:
+        row = {"problem": problem.name, "steps": problem.steps, "targets": len(problem.targets), "seeds": problem.seeds}
+        for word, primary in (("primary", True), ("other", False)):
+            tasks = plan([c for c in CONTENDERS if c.primary == primary], [problem], which="targets")
+            row |= {f"{word} runs": sum(task.key in have for task in tasks), f"{word} planned": len(tasks)}
+        rows.append(row)
+    return pd.DataFrame(rows)

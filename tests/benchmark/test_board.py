@@ -1,0 +1,80 @@
+"""A board of the store holds what can be compared fairly, counts its comparisons, and says what is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medgen_utils.benchmark import board, evidence
+from medgen_utils.benchmark.board import progress, read_board
+from medgen_utils.benchmark.entries import Contender
+from medgen_utils.benchmark.packing import ENSEMBLE
+from medgen_utils.benchmark.standings import final_scores
+from medgen_utils.evaluation import holm
+from tests.benchmark.small import CREW, PROBLEM
+
+LATE = Contender("late", "remedy", primary=True)
+
+
+@pytest.fixture
+def small(store, monkeypatch):
+    """The board reads the small store, with one contender more than it has runs of."""
+    monkeypatch.setattr(board, "path_of", lambda file: store / file)
+    monkeypatch.setattr(board, "CONTENDERS", (*CREW, LATE))
+    monkeypatch.setattr(board, "PROBLEMS", (PROBLEM,))
+    monkeypatch.setattr(board, "NAMES", [c.name for c in (*CREW, LATE)])
+    monkeypatch.setattr(board, "PRIMARY", [c.name for c in CREW if c.name != "ERM"])
+    return store
+
+
+def test_scores_are_means_over_seeds_and_the_best_follows_the_baseline(small):
+    found = read_board("small", ["ERM", "jitter", "late"])
+    assert found.lacking == ("late",) and found.scores.columns[0] == "ERM"
+    final = final_scores(evidence.read(problem="small", method=["ERM", "jitter"]))
+    for method in ("ERM", "jitter"):
+        expected = final[final["method"] == method].groupby("unit")["auroc"].mean()
+        pd.testing.assert_series_equal(found.scores[method], expected, check_names=False)
+    assert list(found.remedies["method"]) == ["jitter"]
+    assert "1 remedies stand beside ERM, with 2 seeds at each of 2 units" in found.say().data
+    assert found.say().data.endswith("Not finished there yet: 1 contenders.")
+
+
+def test_p_values_are_corrected_over_the_primary_family_only(small):
+    table = read_board("small").table
+    primary = table[table["primary"]]
+    np.testing.assert_allclose(primary["holm"], holm(primary["p_value"].to_numpy()))
+    assert table.loc[~table["primary"], "holm"].isna().all() and "ERM" not in set(primary["method"])
+
+
+def test_the_ensemble_needs_rivals_with_all_its_seeds(small, monkeypatch):
+    assert ENSEMBLE in set(read_board("small").table["method"])
+    rows = evidence.read(problem="small")
+    fewer = rows[~((rows["method"] != "ERM") & (rows["seed"] == 1))]
+    for module in (board, evidence):
+        monkeypatch.setattr(module, "load_rows", lambda path: fewer)
+    found = read_board("small")
+    assert found.seeds == 1 and ENSEMBLE not in set(found.table["method"])
+
+
+def test_luck_is_the_spread_between_seeds_and_unknown_without_two(small, monkeypatch):
+    final = final_scores(evidence.read(problem="small", method=["ERM", "jitter"]))
+    pooled = final.groupby(["method", "domain"])["auroc"].var().groupby("method").mean()
+    assert read_board("small").luck == pytest.approx(np.sqrt(pooled.median()))
+    once = evidence.read(problem="small", seed=0)
+    for module in (board, evidence):
+        monkeypatch.setattr(module, "load_rows", lambda path: once)
+    assert np.isnan(read_board("small").luck)
+
+
+def test_a_problem_without_runs_says_so(small):
+    found = read_board("small", protocol=1)
+    assert found.table.empty and "no methods on small to compare yet" in found.say().data
+
+
+def test_progress_counts_done_and_planned(small):
+    (row,) = progress().to_dict("records")
+    done = evidence.read(problem="small").query("seed >= 0").drop_duplicates(["method", "left_out", "trial", "seed"])
+    alone = done[~done["left_out"].str.contains(" + ", regex=False)]
+    primary = [c.name for c in CREW if c.primary]
+    assert row["primary runs"] + row["other runs"] <= len(alone)
+    assert row["primary runs"] == alone["method"].isin(primary).sum()
+    assert row["primary planned"] >= row["primary runs"] and row["targets"] == len(PROBLEM.targets)
