@@ -60,6 +60,26 @@ class Clinic(DomainDataset):
         numbers = torch.tensor([self.domain_names.index(name) for name in names or self.domain_names])
         return replace(self, y=torch.where(torch.isin(self.domain, numbers), self.true_y, self.y))
 
+    def painted_over(self) -> Clinic:
+        """The same images with the place of the marker painted grey on all of them: what one does who knows of it."""
+        x = self.x.clone()
+        x[:, :, *marker_box(x.shape[-1])] = 0.5
+        return replace(self, x=x)
+
+    def by_label_and_marker(self, *kept: str) -> Clinic:
+        """The same images, but at all hospitals except ``kept`` the domain says label and marker, not where.
+
+        The groups of group DRO where somebody knows the marker; "benign, marker" is one. KeyError for an unknown name.
+        """
+        if unknown := set(kept) - set(self.domain_names):
+            raise KeyError(f"no hospitals {sorted(unknown)}: choose from {self.domain_names}")
+        groups = ("benign", "malignant", "benign, marker", "malignant, marker")
+        domain = 2 * self.marker + self.y
+        for place, name in enumerate(kept, start=len(groups)):
+            domain[self.domain == self.domain_names.index(name)] = place
+        names = (*groups, *kept)
+        return replace(self, domain=domain, domain_names=names, domains=None)
+
 
 def make_clinic(
     hospitals: Sequence[Hospital],
@@ -304,13 +324,13 @@ def grader_hospitals(large_called_malignant: float = 0.9, label_flips: float = 0
     return (*(replace(hospital, **errors) for hospital in _sources(3)), Hospital(NEW_HOSPITAL))
 
 
-def habit_hospitals(irregularity: float = 0.15) -> tuple[Hospital, ...]:
+def habit_hospitals(irregularity: float = 0.15, marked: bool = True) -> tuple[Hospital, ...]:
     """Hospital A, which sees most cancers, marks its images by habit; B and C (same scanner) do not (Zech et al. 2018).
 
     Within a hospital the marker says nothing about the label. Over the pooled sources it does: it says where, and where
     says how likely; so internal AUROC rises and AUROC at the new hospital (marker at random) does not. The lesion is
-    hard, or the habit would not matter; train with batches NOT balanced over hospitals and classes. To compare, set
-    ``marker_if_benign`` and ``marker_if_malignant`` to 0. Constructed demonstration. Chapter: domain_shift.
+    hard, or the habit would not matter; train with batches NOT balanced over hospitals and classes. ``marked`` False:
+    the same patients, no marker. Constructed demonstration. Chapters: domain_shift, feature_alignment.
     """
     settings = (
         ("hospital A", 0.85, 1.0),
@@ -319,9 +339,12 @@ def habit_hospitals(irregularity: float = 0.15) -> tuple[Hospital, ...]:
         (NEW_HOSPITAL, 0.5, 0.5),
     )
     return tuple(
-        Hospital(name, irregularity=irregularity, prevalence=p, marker_if_benign=share, marker_if_malignant=share)
+        Hospital(
+            name, irregularity=irregularity, prevalence=p,
+            marker_if_benign=marked * share, marker_if_malignant=marked * share,
+        )
         for name, p, share in settings
-    )
+    )  # fmt: skip
 
 
 def scanner_gallery() -> tuple[Hospital, ...]:

@@ -258,3 +258,36 @@ def test_true_labels_replace_the_graders_where_asked():
     assert torch.equal(recorded.with_true_labels().y, recorded.true_y)
     with pytest.raises(KeyError, match="nowhere"):
         recorded.with_true_labels("nowhere")
+
+
+def test_painting_over_hides_the_marker_and_nothing_else(shortcut):
+    painted = shortcut.painted_over()
+    rows, columns = clinic.marker_box()
+    assert (painted.x[:, :, rows, columns] == 0.5).all()
+    elsewhere = torch.ones(28, 28, dtype=bool)
+    elsewhere[rows, columns] = False
+    assert torch.equal(painted.x[:, :, elsewhere], shortcut.x[:, :, elsewhere])
+    assert torch.equal(painted.marker, shortcut.marker) and not torch.equal(painted.x, shortcut.x)
+
+
+def test_groups_say_label_and_marker_and_leave_the_kept_hospital_alone(shortcut):
+    grouped = shortcut.by_label_and_marker(clinic.NEW_HOSPITAL)
+    part = grouped.only("malignant, marker")
+    assert (part.y == 1).all() and (part.marker == 1).all() and len(part) > 0
+    assert torch.equal(grouped.only(clinic.NEW_HOSPITAL).index, shortcut.only(clinic.NEW_HOSPITAL).index)
+    sizes = [len(grouped.only(name)) for name in grouped.domain_names]
+    assert len(sizes) == 5 and sum(sizes) == len(shortcut)
+
+
+def test_groups_refuse_an_unknown_hospital(shortcut):
+    with pytest.raises(KeyError, match="hospital Z"):
+        shortcut.by_label_and_marker("hospital Z")
+
+
+def test_the_habit_without_markers_is_the_same_patients():
+    marked, plain = (make_clinic(clinic.habit_hospitals(marked=m), 50, seed=4) for m in (True, False))
+    assert plain.marker.sum() == 0 and marked.marker.sum() > 0
+    rows, columns = clinic.marker_box()
+    away = torch.ones(28, 28, dtype=bool)
+    away[rows, columns] = False
+    assert torch.equal(marked.x[:, :, away], plain.x[:, :, away]) and torch.equal(marked.y, plain.y)

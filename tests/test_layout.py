@@ -16,6 +16,7 @@ LARGE: set[str] = {
     "medgen_utils/evaluation",  # metrics, their uncertainty and claims: one set of words from number to sentence
     "medgen_utils/audit",  # a report has many parts, each a small file
     "tools/site",  # what Sphinx leaves undone for readers, machines and e-readers: a small file each
+    "medgen_utils/figures",  # a file a chapter, of which none knows another
     "medgen_utils/exercises",  # a file a chapter, three exercises with their hints in each
 }
 """Files and folders that may be larger; each with its reason behind it."""

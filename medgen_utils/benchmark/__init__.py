@@ -4,6 +4,7 @@ from medgen_utils.benchmark import evidence
 from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
+from medgen_utils.benchmark.inside import calls, dealt_out, look_inside, scores_and_probes
 from medgen_utils.benchmark.one_source import OneSource, together, train_on_each
 from medgen_utils.benchmark.protocol import KEY, Task, run, run_task
 from medgen_utils.benchmark.reference import left_out
@@ -11,10 +12,12 @@ from medgen_utils.benchmark.repair import repair_control
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import find_budget, provenance, read_results, sweep
 from medgen_utils.benchmark.site_probe import site_probes
+from medgen_utils.benchmark.three_rules import candidates, chosen_by_rules
 from medgen_utils.selection import RULES
 
 __all__ = [
-    "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "compare", "compare_frozen",
-    "evidence", "few_patients", "find_budget", "left_out", "provenance", "read_results", "repair_control", "run",
-    "run_task", "site_probes", "sweep", "together", "train_on_each",
+    "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "calls", "candidates",
+    "chosen_by_rules", "compare", "compare_frozen", "dealt_out", "evidence", "few_patients", "find_budget", "left_out",
+    "look_inside", "provenance", "read_results", "repair_control", "run", "run_task", "scores_and_probes",
+    "site_probes", "sweep", "together", "train_on_each",
 ]  # fmt: skip

@@ -164,6 +164,20 @@ def run_contender(
     )  # fmt: skip
 
 
+def build_contender(
+    contender: Contender, train: DomainDataset, *, seed: int, width: int
+) -> tuple[ERM, dict[str, float]]:
+    """The untrained network of a contender's first trial, and the learning rate and weight decay to `fit` it with.
+
+    For a look at what a training does. ValueError for a contender that changes images or trains twice: see `run`.
+    """
+    if contender.augment or contender.normalize or contender.pretrain or contender.sees_target:
+        raise ValueError(f"{contender.name!r} is more than an algorithm: train it with compare() or run()")
+    own = contender.settings(0)
+    shared = {key: own.pop(key) for key in SHARED_SPACE}
+    return build(contender.algorithm, train, seed=seed, width=width, hyperparameters=own), shared
+
+
 def run_task(
     task: Task, device: str = "cpu", settings: dict[str, float] | None = None, predictions: Path | None = None
 ) -> pd.DataFrame:
