@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tools import ROOT, home
-from tools.write.claims import Value
+from tools.claims.ledger import Value
 
 HOME = Value("0.86", 0.86)
 CHANGES = {

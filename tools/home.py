@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from tools import ROOT
+from tools.claims.ledger import Value, look_up
 from tools.write import in_step
-from tools.write.claims import Value, look_up
 
 BEGIN, END = "% experiment: written by `make write`, do not edit", "% experiment: end"
 PICTURE = "_static/experiment.svg"

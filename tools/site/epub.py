@@ -21,7 +21,7 @@ FOLDER = ROOT / "_build" / "epub"
 THEMES = ("sphinx_book_theme", "pydata_sphinx_theme", "sphinx_thebe")
 SVG_NAMES = {"viewbox": "viewBox", "patternunits": "patternUnits"}  # which an HTML parser writes in small letters
 UNUSED = (
-    "script, link:not([href*=epub]):not([href*=pygments]), style[scoped], details.hide, .headerlink, "
+    "script, link:not([href*=epub]):not([href*=pygments]), style[scoped], details.hide, .headerlink, .mg-verdicts, "
     ".medgen-explore input, .medgen-explore output"
 )
 LIVE = ("explore", "train", "detective", "plan")

@@ -1,8 +1,8 @@
 """Write everything that is derived from something else: ``make write``, or ``python -m tools.write``.
 
-Address and version (`stamp`), quizzes and exercises (`cells`), the numbers of the chapters' outputs
-(`results`), the claims that rest on them (`claims`), the experiment on the home page (`tools.home`): in this order,
-because one may read what another wrote; last what the package says of its data (`datasets`).
+Address and version (`stamp`), quizzes and exercises (`cells`), the numbers of the chapters' outputs (`results`), the
+claims that rest on them (`tools.claims`), the experiment on the home page (`tools.home`): in this order, because one
+may read what another wrote; last what the package says of its data (`datasets`).
 ``--check`` changes nothing, names the files that are out of step and ends with exit status 1 (`make lint`).
 """
 
@@ -10,13 +10,14 @@ import argparse
 import sys
 
 from tools import home
-from tools.write import cells, claims, datasets, results, stamp
+from tools.claims import page
+from tools.write import cells, datasets, results, stamp
 
 STEPS = {
     "address and version of pyproject.toml": stamp.update,
     "quizzes and exercises": cells.update,
     "numbers of the outputs": results.update,
-    "claims": claims.update,
+    "claims": page.update,
     "experiment on the home page": home.update,
     "provenance and pictures of the data page": datasets.update,
 }

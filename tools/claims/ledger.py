@@ -1,12 +1,10 @@
-"""Write the page of claims from ``chapters/claims.yml``, their summary on the home page, and a line of links to them in
-the card of each chapter: ``make write``.
+"""The claims of ``chapters/claims.yml``: read, their numbers looked up, and held against what the verdict says.
 
 A claim is a statement of the literature, the cell of a chapter that examines it, a result and a verdict. No number of
 a result is typed: it is looked up in ``chapters/results/`` under the address given in ``values``. Where a verdict rests
-on numbers, ``holds`` says how ("gap.low > 0").
+on numbers, ``holds`` says how ("gap.low > 0"), and ``null_rate`` how often that would come out by chance (`nulls`).
 """
 
-import json
 import re
 from collections import Counter
 from itertools import pairwise
@@ -18,17 +16,22 @@ import yaml
 from pybtex.database import parse_file
 
 from tools import ROOT
-from tools.write import in_step, results
+from tools.claims import places
+from tools.write import results
 
 VERDICTS = {
     "reproduced": ("●", "our numbers show it; an interval, where there is one, excludes zero"),
     "partly": ("◐", "our numbers show a part of it, or show it on some of our data"),
     "not at this scale": ("○", "our small images, networks and few hospitals do not show it, or leave it in the noise"),
     "contradicted": ("✕", "our numbers point the other way, and the interval excludes zero"),
+    "open": ("?", "the runs that could decide are not finished, or what there is comes from an earlier protocol"),
 }
-BEGIN, END = "% claims: written by `make write`, do not edit", "% claims: end"
+PAST_PROTOCOLS = {
+    0: "whose networks had not finished learning and whose learning rates were searched for each method apart"
+}
 COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge}
-FIELDS = {"id", "title", "statement", "sources", "chapter", "cell", "values", "result", "holds", "verdict", "because"}
+FIELDS = {"id", "title", "statement", "sources", "chapter", "cell", "values", "result", "verdict", "because"}
+OPTIONAL = {"holds", "null_rate", "figure", "protocol", "headline"}
 
 
 class Value(NamedTuple):
@@ -41,7 +44,11 @@ class Value(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One claim of claims.yml, with its values looked up; ``cells`` are those it rests on, the main one first."""
+    """One claim of claims.yml, with its values looked up; ``cells`` are those it rests on, the main one first.
+
+    ``null``: the field ``null_rate``, a reason why there is none, or how to find it (`nulls.of`). ``figure``: the id of
+    the cell that draws it, where it is not the nearest one. ``protocol``: that of the runs, where it is a past one.
+    """
 
     id: str
     question: str
@@ -54,11 +61,17 @@ class Claim(NamedTuple):
     holds: list[str]
     verdict: str
     because: str
-    headline: bool
+    headline: bool = False
+    null: str | dict | None = None
+    figure: str | None = None
+    protocol: int | None = None
 
     def sentence(self) -> str:
-        """The result, its numbers filled in."""
-        return self.result.format(**{name: value.text for name, value in self.values.items()})
+        """The result, its numbers filled in; first, where they are of a past protocol, that they are."""
+        text = self.result.format(**{name: value.text for name, value in self.values.items()})
+        if self.protocol is None:
+            return text
+        return f"From runs of protocol {self.protocol}, {PAST_PROTOCOLS[self.protocol]}: {text[0].lower()}{text[1:]}"
 
 
 def load(root: Path = ROOT) -> list[Claim]:
@@ -69,7 +82,7 @@ def load(root: Path = ROOT) -> list[Claim]:
 
 def _claim(entry: dict, question: str, root: Path) -> Claim:
     name = entry.get("id", "?")
-    missing, unknown = FIELDS - {"holds"} - set(entry), set(entry) - FIELDS - {"headline"}
+    missing, unknown = FIELDS - set(entry), set(entry) - FIELDS - OPTIONAL
     if missing or unknown:
         raise ValueError(f"claim {name!r}: missing {sorted(missing)}, unknown {sorted(unknown)}")
     cells = [(entry["chapter"], entry["cell"])]
@@ -93,6 +106,9 @@ def _claim(entry: dict, question: str, root: Path) -> Claim:
         holds=entry.get("holds", []),
         verdict=entry["verdict"],
         headline=entry.get("headline", False),
+        null=entry.get("null_rate"),
+        figure=entry.get("figure"),
+        protocol=entry.get("protocol"),
         **texts,
     )
 
@@ -148,7 +164,12 @@ def problems(claims: list[Claim], root: Path = ROOT) -> list[str]:
         wrong = [] if claim.verdict in VERDICTS else [f"unknown verdict {claim.verdict!r}"]
         wrong += [f"no source {key!r} in references.bib" for key in claim.sources if key not in known]
         wrong += [] if claim.sources else ["no source"]
-        wrong += [f"no cell {cell} in {chapter}" for chapter, cell in claim.cells if not _has_cell(root, chapter, cell)]
+        drawn = [(claim.cells[0][0], claim.figure)] if claim.figure else []
+        wrong += [
+            f"no cell {cell} in {chapter}"
+            for chapter, cell in claim.cells + drawn
+            if not places.has(root, chapter, cell)
+        ]
         names = set(re.findall(r"\{(\w+)\}", claim.result))
         wrong += [f"no value {name!r} for the result" for name in names - set(claim.values)]
         used = names | set(re.findall(r"[a-z_]\w*", " ".join(claim.holds)))
@@ -156,6 +177,9 @@ def problems(claims: list[Claim], root: Path = ROOT) -> list[str]:
         for text in (re.sub(r"\{\w+\}", "", claim.result), claim.because):
             wrong += [f"a typed number: {text[:60]!r}"] if re.search(r"\d+\.\d|\d ?%|\d+ of \d", text) else []
         wrong += [f"does not hold: {rule}" for rule in claim.holds if not holds(rule, claim.values)]
+        if claim.protocol is not None:
+            wrong += [] if claim.protocol in PAST_PROTOCOLS else [f"protocol {claim.protocol} is none of the past ones"]
+            wrong += [] if claim.verdict == "open" else [f"rests on protocol {claim.protocol}: its verdict is 'open'"]
         found += [f"{claim.id}: {what}" for what in wrong]
     return found
 
@@ -176,15 +200,6 @@ def _operand(text: str, values: dict[str, Value]) -> float:
     return float(text)
 
 
-def _has_cell(root: Path, chapter: str, cell: str) -> bool:
-    path = root / "chapters" / f"{chapter}.ipynb"
-    return path.exists() and any(found.get("id") == cell for found in _notebook(path)["cells"])
-
-
-def _notebook(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def bibliography(root: Path = ROOT) -> dict[str, tuple[str, str]]:
     """Of every key in references.bib: the name a text uses ("Yu et al. 2022") and the address of the work."""
     works = {}
@@ -200,137 +215,3 @@ def bibliography(root: Path = ROOT) -> dict[str, tuple[str, str]]:
             address = entry.fields.get("url", "")
         works[key] = (f"{label} {entry.fields['year']}", address)
     return works
-
-
-def section(root: Path, chapter: str, cell: str) -> str:
-    """The nearest heading above a cell, without its Markdown."""
-    heading = ""
-    for entry in _notebook(root / "chapters" / f"{chapter}.ipynb")["cells"]:
-        if entry["cell_type"] == "markdown":
-            heading = (re.findall(r"^#{1,3} (.+)$", "".join(entry["source"]), re.MULTILINE) or [heading])[-1]
-        if entry.get("id") == cell:
-            return heading
-    raise ValueError(f"{chapter} has no cell {cell}")
-
-
-def mark(verdict: str) -> str:
-    """The sign of a verdict, which a screen reader skips, and its words."""
-    return f'<span aria-hidden="true">{VERDICTS[verdict][0]}</span>&nbsp;{verdict.capitalize()}'
-
-
-def page(claims: list[Claim], root: Path = ROOT) -> str:
-    """The page of claims, in MyST Markdown."""
-    works = bibliography(root)
-    counts = Counter(claim.verdict for claim in claims)
-    lines = [
-        "# Claims",
-        "",
-        "% Written by `make write` from claims.yml and results/: edit those.",
-        "",
-        "A book that repeats what others found should say what it could repeat.",
-        f"Here are the {len(claims)} claims that our chapters examine, in our words: a few of the abstract of the",
-        "[review](references.md#ref-matta2024), more of the literature that the chapters cite.",
-        "Each names its source, the cell that examines it, the result with its numbers, and a verdict with its reason.",
-        "",
-        "The verdicts are about this book's experiments: images of 28 pixels, small networks trained from scratch,",
-        "four to six hospitals, and a [synthetic clinic](datasets.md) whose causes we built in.",
-        "They say nothing about how good a cited study is.",
-        "That a mechanism shows on the clinic means that it can happen, and not how often it does.",
-        "",
-    ]
-    for verdict, (_, meaning) in VERDICTS.items():
-        lines += [f"{mark(verdict)}: {counts[verdict]}", f": {meaning.capitalize()}.", ""]
-    lines += [
-        "Every number of a result is read from the outputs stored in the chapters.",
-        "The tests of the book fail when it is not, when a claim points to a cell that does not exist, or when the",
-        "condition of a verdict no longer holds.",
-        "",
-    ]
-    question = ""
-    for claim in claims:
-        if claim.question != question:
-            question = claim.question
-            lines += [f"## {question}", ""]
-        sources = "; ".join(
-            f"[{works[key][0]}](references.md#ref-{key}), {_outside(works[key][1])}" for key in claim.sources
-        )
-        cells = [f"[{_title(root, c)}: {section(root, c, i)}]({c}.ipynb#cell-{i})" for c, i in claim.cells]
-        lines += [
-            f"(claim-{claim.id})=",
-            f"### {claim.title}",
-            "",
-            ":::{card}",
-            f"{claim.statement} ({sources})",
-            "",
-            f"**What we saw.** {claim.sentence()}",
-            "",
-            f"**{mark(claim.verdict)}.** {claim.because}",
-            "+++",
-            f"Examined in {'; '.join(cells)}.",
-            ":::",
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def _outside(address: str) -> str:
-    """A link to the work itself."""
-    kinds = {"https://doi.org/": "doi", "https://arxiv.org/": "arXiv", "https://openreview.net/": "OpenReview"}
-    return f"[{next((kind for start, kind in kinds.items() if address.startswith(start)), 'paper')}]({address})"
-
-
-def _title(root: Path, chapter: str) -> str:
-    """The chapter's title up to a colon."""
-    cells = _notebook(root / "chapters" / f"{chapter}.ipynb")["cells"]
-    return re.search(r"^# ([^:\n]+)", "".join(cells[0]["source"]), re.MULTILINE)[1].strip()
-
-
-def summary(claims: list[Claim]) -> str:
-    """The part of the home page about claims: how many of each verdict, and the headlines."""
-    counts = Counter(claim.verdict for claim in claims)
-    tally = ", ".join(mark(verdict).replace("&nbsp;", f"&nbsp;{counts[verdict]} ").lower() for verdict in VERDICTS)
-    review = sum("matta2024" in claim.sources for claim in claims)
-    lines = [
-        f"The chapters examine {len(claims)} claims of the literature, {review} of them from the review's abstract,",
-        f"at the scale of small images and small networks: {tally}.",
-        "",
-    ]
-    for claim in claims:
-        if claim.headline:
-            title = f"[{claim.title}](claims.md#claim-{claim.id})"
-            lines.append(f"- {title}: {mark(claim.verdict).lower()}. {claim.sentence()}")
-    lines += ["", "All of them, with source, cell, numbers and reason: [Claims](claims.md)."]
-    return "\n".join(lines)
-
-
-def with_links(notebook: dict, claims: list[Claim]) -> dict:
-    """A chapter whose card, in its first cell, names these claims; the same notebook where it has no card."""
-    source = "".join(notebook["cells"][0]["source"])
-    source = re.sub(r"\*\*Claims\.\*\* .*\n\n", "", source)
-    links = "; ".join(f"[{claim.title}](claims.md#claim-{claim.id})" for claim in claims)
-    head, card, tail = source.rpartition("\n</div>")
-    if claims and card:
-        source = f"{head}\n**Claims.** Examined here, each with a verdict: {links}.\n{card}{tail}"
-    first = notebook["cells"][0] | {"source": source.splitlines(keepends=True)}
-    return notebook | {"cells": [first, *notebook["cells"][1:]]}
-
-
-def update(root: Path = ROOT, write: bool = True) -> list[str]:
-    """Bring page and summary in step with claims.yml; the names of those that were not. ``write=False``: no change."""
-    claims = load(root)
-    wrong = problems(claims, root)
-    if wrong:
-        raise ValueError("chapters/claims.yml:\n  " + "\n  ".join(wrong))
-    home = root / "chapters" / "index.md"
-    before = home.read_text(encoding="utf-8")
-    around = re.compile(rf"(?<={re.escape(BEGIN)}\n\n).*?(?=\n\n{re.escape(END)})", re.DOTALL)
-    if not around.search(before):
-        raise ValueError(f"{home.name} has no place for the claims: restore the lines {BEGIN!r} and {END!r}")
-    wanted = {root / "chapters" / "claims.md": page(claims, root), home: around.sub(lambda _: summary(claims), before)}
-    for path in sorted(root.glob("chapters/*.ipynb")):
-        mine = [claim for claim in claims if claim.cells[0][0] == path.stem]
-        notebook = _notebook(path)
-        linked = with_links(notebook, mine)
-        if linked != notebook:
-            wanted[path] = json.dumps(linked, indent=1, ensure_ascii=False) + "\n"
-    return in_step.write_changed(wanted, root, write)
