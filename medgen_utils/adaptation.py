@@ -1,7 +1,8 @@
 """After deployment: adapt a trained model to unlabelled images of a new place. Chapter: outlook.
 
 Adaptation reads images of the target, without labels: it is no domain generalization, and results belong in a column
-of their own. Both adapters act on batch normalization alone and leave the model they are given as it is.
+of their own. The adapters act on batch normalization alone and leave the model they are given as it is.
+`ManyViews` adapts nothing: it asks the same network several times.
 """
 
 from __future__ import annotations
@@ -51,6 +52,37 @@ def prediction_entropy(logits: Tensor) -> Tensor:
     """Entropy in nats of each row's class probabilities: logits (n, k) -> (n,), from 0 (sure) to log k (no idea)."""
     log_p = logits.log_softmax(1)
     return -(log_p.exp() * log_p).sum(1)
+
+
+class ByBatch:
+    """Predicts each batch with the statistics that `adapt_batchnorm` mixes from that batch alone; keeps nothing of it.
+
+    So a patient's answer depends on the others in the batch. Chapter: outlook.
+    """
+
+    def __init__(self, algorithm: nn.Module, prior_strength: float) -> None:
+        self.algorithm, self.prior_strength = algorithm, prior_strength
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Images (n, C, H, W), one batch of the stream -> logits (n, k)."""
+        return adapt_batchnorm(self.algorithm, x, self.prior_strength).predict(x)
+
+
+class ManyViews:
+    """Test-time augmentation: the mean of the class probabilities of an image and of its mirrored (and turned) copies.
+
+    No weight and no statistic changes, so a batch of one will do, and neither company nor order matters. 2 views, or
+    8 with ``turns``, for images that have no upright. Chapter: outlook.
+    """
+
+    def __init__(self, algorithm: nn.Module, turns: bool = False) -> None:
+        self.algorithm, self.turns = algorithm, turns
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Images (n, C, H, W), with turns H = W -> logarithms of the mean probabilities (n, k)."""
+        turned = [torch.rot90(x, quarters, (2, 3)) for quarters in range(4 if self.turns else 1)]
+        views = [view for image in turned for view in (image, image.flip(3))]
+        return torch.stack([self.algorithm.predict(view).softmax(1) for view in views]).mean(0).log()
 
 
 class Tent(nn.Module):

@@ -87,3 +87,27 @@ def first_alarm(values: np.ndarray, threshold: float) -> int | None:
     """Number of the first month (from 1) whose chart value is above the threshold, or None. Chapter: outlook."""
     above = np.flatnonzero(np.asarray(values) > threshold)
     return int(above[0]) + 1 if len(above) else None
+
+
+def delays(charts: np.ndarray, threshold: float, change: int) -> np.ndarray:
+    """Months from the change after month ``change`` to the first alarm, a stream each; inf where none comes in time.
+
+    charts (r, T) of r streams, change < T. Streams with an alarm up to that month are left out: their monitor spoke
+    before there was anything to say (how many is (r minus the length) of r). A stream that nobody notices is late, not
+    missing, so it stays and counts as inf: a median over the noticed ones alone would praise a monitor for what it
+    misses. Chapter: outlook.
+    """
+    charts = np.atleast_2d(charts)
+    if not 0 <= change < charts.shape[1]:
+        raise ValueError(f"change={change} in streams of {charts.shape[1]} months: choose an earlier month")
+    above = charts > threshold
+    later = above[~above[:, :change].any(1), change:]
+    return np.where(later.any(1), later.argmax(1) + 1.0, np.inf)
+
+
+def noticed_by(delays: np.ndarray, n_months: int) -> np.ndarray:
+    """Share of the streams noticed within 1, 2, ..., n_months months after the change: delays (r,) -> (n_months,).
+
+    All are watched equally long, so one minus this is the Kaplan-Meier curve of the unnoticed. Chapter: outlook.
+    """
+    return (np.asarray(delays) <= np.arange(1, n_months + 1)[:, None]).mean(1)

@@ -266,3 +266,30 @@ def test_adaptation_on_a_gpu_gives_the_logits_of_the_cpu(adapt):
     model, x = trained(), images(8)
     on_cpu = adapt(model, x)
     torch.testing.assert_close(adapt(model.cuda(), x).cpu(), on_cpu, rtol=1e-2, atol=1e-2)
+
+
+# One batch at a time, and several views of an image
+
+
+def test_by_batch_adapts_to_every_batch_anew():
+    model, x = trained(), images(6)
+    together = adaptation.ByBatch(model, 3.0).predict(x)
+    torch.testing.assert_close(together, adapt_batchnorm(model, x, 3.0).predict(x))
+    alone = adaptation.ByBatch(model, 3.0)
+    alone.predict(x + 0.2)
+    torch.testing.assert_close(alone.predict(x), together)
+
+
+def test_many_views_are_the_mean_probability_of_mirrored_images():
+    model, x = trained(), images(3)
+    expected = (model.predict(x).softmax(1) + model.predict(x.flip(3)).softmax(1)) / 2
+    torch.testing.assert_close(adaptation.ManyViews(model).predict(x).exp(), expected)
+
+
+def test_many_views_do_not_depend_on_how_a_turned_image_lies():
+    model, x = trained(), images(3)
+    views = adaptation.ManyViews(model, turns=True)
+    expected = views.predict(x)
+    for lying in (x.flip(3), torch.rot90(x, 1, (2, 3)), torch.rot90(x.flip(3), 3, (2, 3))):
+        torch.testing.assert_close(views.predict(lying), expected)
+    assert not torch.allclose(adaptation.ManyViews(model).predict(torch.rot90(x, 1, (2, 3))), expected)

@@ -122,3 +122,34 @@ def test_the_threshold_is_the_stated_order_statistic_of_the_quiet_streams(chart)
     largest = sorted(chart(distances).max() for distances in monitoring.quiet_streams(50, 9, 5, 99, 4))
     threshold = monitoring.alarm_threshold(0.1, **design, chart=chart)
     assert threshold == largest[89]  # ceil(.9 * 100) = the 90th of 99
+
+
+# How late
+
+
+def test_a_stream_that_nobody_notices_is_late_and_not_missing():
+    charts = np.array([[0, 0, 0, 2], [0, 0, 2, 2], [0, 0, 0, 0], [0, 0, 0, 0], [2, 0, 2, 2]])
+    late = monitoring.delays(charts, threshold=1, change=2)
+    np.testing.assert_array_equal(late, [2, 1, np.inf, np.inf])  # the last one spoke too early
+    assert np.median(late) == np.inf  # over the noticed ones alone it would be 1.5
+    np.testing.assert_allclose(monitoring.noticed_by(late, 2), [0.25, 0.5])
+
+
+def test_the_unnoticed_follow_the_curve_of_kaplan_and_meier():
+    """Product of the shares that survive each month among those still at risk."""
+    rng = np.random.default_rng(0)
+    late = np.where(rng.random(300) < 0.7, rng.integers(1, 13, 300).astype(float), np.inf)
+    survival = 1.0
+    for month, noticed in enumerate(monitoring.noticed_by(late, 12), 1):
+        at_risk = (late >= month).sum()
+        survival *= 1 - (late == month).sum() / at_risk
+        assert 1 - noticed == pytest.approx(survival)
+
+
+def test_a_value_on_the_threshold_is_no_alarm():
+    assert monitoring.delays(np.array([[0.0, 1.0, 1.5]]), 1.0, 1).tolist() == [2]
+
+
+def test_a_change_after_the_end_is_an_error():
+    with pytest.raises(ValueError, match="change=3"):
+        monitoring.delays(np.zeros((2, 3)), 1, 3)
