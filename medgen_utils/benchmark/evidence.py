@@ -28,7 +28,7 @@ from medgen_utils.machine import with_one_thread
 from medgen_utils.selection import RULES
 
 STORE = "chapters/evidence"  # the one place where the package names it
-RUNS, MANIFEST = "runs.csv.gz", "manifest.json"
+RUNS, MANIFEST, BUDGETS = "runs.csv.gz", "manifest.json", "budgets.csv"
 COLUMNS = [
     "protocol", "problem", "method", "family", "backbone", "image_size", "left_out", "trial", "seed",
     "split", "domain", "site", *SCORES, "n", "steps", "settings", "curve",
@@ -58,6 +58,14 @@ def read(**where: object) -> pd.DataFrame:
     A value, or a list of values, for any column (`COLUMNS`); ValueError where the store has none of them.
     """
     return select(load_rows(path_of(RUNS)), **where)
+
+
+def budgets(problem: str) -> pd.DataFrame:
+    """ERM on a problem at growing numbers of steps, as `runs.find_budget` wrote it: a row a number, the index.
+
+    ValueError where the store has not looked at the problem.
+    """
+    return select(pd.read_csv(path_of(BUDGETS)), problem=problem).set_index("steps")
 
 
 def load_rows(path: Path) -> pd.DataFrame:

@@ -1,7 +1,4 @@
-"""Figures of the scoreboard: gains at each unit, target against in-domain score, critical differences.
-
-Chapter: scoreboard.
-"""
+"""The board as a table and as figures: gains at each unit, inside against outside, luck. Chapter: scoreboard."""
 
 from __future__ import annotations
 
@@ -11,18 +8,54 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from medgen_utils import plotting
+from medgen_utils.benchmark.board import Board
+from medgen_utils.benchmark.nulls import best_of_nothing
 from medgen_utils.benchmark.ranks import Ranks
+from medgen_utils.benchmark.result import Result
+from medgen_utils.benchmark.standings import chosen
+from medgen_utils.figures.sortable import Sortable, sortable
+from medgen_utils.selection import RULES
 
 SHADE = "#F0F1F3"
 
 
-def gains(scores: pd.DataFrame, families: pd.Series, limit: float = 0.1) -> Figure:
+def room(result: Result, area: pd.Series) -> Figure:
+    """What is there to gain, a line a site: the area of the lesion alone, the baseline, and who has seen the target."""
+    scores = result.scores().rename(columns={"method": "who"})
+    control = pd.DataFrame({"who": "area of the lesion", "unit": area.index, "value": area.to_numpy()})
+    axis = plotting.dot_plot(pd.concat([control, scores]), "unit", "who")
+    plt.close(axis.figure)
+    return axis.figure
+
+
+def page(board: Board) -> Sortable:
+    """The board as a table that a reader sorts and filters, best first; times are multiples of ERM's."""
+    rows = board.table
+    erm = rows.set_index("method").loc["ERM", "seconds"]
+    frame = pd.DataFrame({
+        "method": rows["method"], "family": rows["family"], "unseen": rows["value"], "in domain": rows["in_domain"],
+        "minus ERM": rows["difference"].where(rows["method"] != "ERM"), "low": rows["low"], "high": rows["high"],
+        "better at": [f"{row.gains} of {row.units}" for row in rows.itertuples()],
+        "lowest": rows["worst"], "lowest at": rows["worst_unit"], "time": rows["seconds"] / erm, "rise": rows["rise"],
+        "Holm": rows["holm"],
+    })  # fmt: skip
+    frame.loc[frame["method"] == "ERM", ["low", "high"]] = np.nan
+    signed = dict.fromkeys(("minus ERM", "low", "high", "rise"), "{:+.3f}".format)
+    caption = (
+        f"AUROC on {board.problem}, {board.seeds} seed{'s' * (board.seeds > 1)} at each of {len(board.scores)} units"
+    )
+    return sortable(frame, caption, filters=["family"], show=signed | {"time": "{:.1f}".format})
+
+
+def gains(board: Board, limit: float = 0.1) -> Figure | None:
     """The difference of every method from the baseline at each unit, a row a method, a point a unit, a bar the mean.
 
-    scores: a row a unit, a column a method, the first the baseline; families: method -> family, whose members stand
-    together, best mean first. What lies beyond ``limit`` is drawn at the edge as an arrow. Few units are shown as they
-    are, so there is no interval.
+    Members of a family stand together, best mean first. What lies beyond ``limit`` is drawn at the edge as an arrow.
+    Few units are shown as they are, so there is no interval. None for a board without methods.
     """
+    if board.table.empty:
+        return None
+    scores, families = board.scores, board.table.set_index("method")["family"]
     d = scores.iloc[:, 1:].sub(scores.iloc[:, 0], axis=0)
     mean, family = d.mean(), families.reindex(d.columns)
     best = mean.groupby(family).transform("max")
@@ -57,13 +90,13 @@ def _shade(axis, family: pd.Series) -> None:
         axis.axhspan(start - 0.5, end - 0.5, color=SHADE, zorder=0)
 
 
-def target_against_in_domain(board: pd.DataFrame, baseline: str = "ERM") -> Figure:
+def target_against_in_domain(board: Board, baseline: str = "ERM") -> Figure:
     """Each method of a problem as a point: its score inside, on held-back patients of the sources, and at the target.
 
-    board: rows of `standings.standings` of one problem. Who lies to the right fits better; who lies above the dashed
+    Who lies to the right fits better; who lies above the dashed
     line, on which a gain inside is kept outside in full, generalizes better than the baseline does.
     """
-    rows = board.set_index("method")
+    rows = board.table.set_index("method")
     figure, axis = plt.subplots(figsize=(5.8, 4.6), layout="constrained")
     at = rows.loc[baseline]
     low, high = rows["in_domain"].min(), rows["in_domain"].max()
@@ -104,5 +137,89 @@ def critical_difference(result: Ranks) -> Figure:
     axis.plot([1, 1 + result.critical_difference], [-1.2, -1.2], color=plotting.PALETTE[1], linewidth=3, clip_on=False)
     axis.text(1, -1.45, f"critical difference {result.critical_difference:.1f}", fontsize=10, color=plotting.PALETTE[1])
     axis.set_ylim(len(names) - 0.45, -2.1)
+    plt.close(figure)
+    return figure
+
+
+def best_of_nothings(board: Board, contenders: int, limit: float = 0.08) -> Figure:
+    """How far the best of so many contenders lies ahead of ERM when all of them are ERM, and the best of the board.
+
+    A histogram of drawn boards with the board's units and seeds and its luck of seeds.
+    """
+    leads = best_of_nothing(board.luck, len(board.scores), board.seeds, contenders)
+    best = board.remedies.iloc[0]
+    figure, axis = plt.subplots(figsize=(5.8, 2.6), layout="constrained")
+    axis.hist(leads, bins=np.linspace(-limit, limit, 49), color=plotting.PALETTE[0])
+    axis.axvline(0, color=plotting.QUIET, linestyle=":", linewidth=1.4)
+    axis.axvline(best["difference"], color=plotting.PALETTE[1])
+    text = f"{best['method']},\nbest of {len(board.remedies)}"
+    right = best["difference"] < limit / 2
+    axis.annotate(text, (best["difference"], 0.97), (5 if right else -5, 0), xycoords=("data", "axes fraction"),
+                  textcoords="offset points", va="top", ha="left" if right else "right",
+                  color=plotting.PALETTE[1])  # fmt: skip
+    axis.set(
+        yticks=[], ylabel="boards of nothing", xlabel="best mean difference from ERM (AUROC)", xlim=(-limit, limit)
+    )
+    plt.close(figure)
+    return figure
+
+
+def lead_of_nothing(board: Board, contenders: int) -> float:
+    """By how much the best of so many contenders leads ERM on average when all of them are ERM."""
+    return float(best_of_nothing(board.luck, len(board.scores), board.seeds, contenders).mean())
+
+
+def beat(board: Board, contenders: int) -> float:
+    """The share of boards of so many nothings whose best is at least as good as the best remedy of ``board``."""
+    leads = best_of_nothing(board.luck, len(board.scores), board.seeds, contenders)
+    return float((leads >= board.remedies["difference"].max()).mean())
+
+
+def corrected(board: Board) -> pd.DataFrame:
+    """The comparisons of the primary family: difference, p value of the t test, after Holm, of the sign-flip test."""
+    primary = board.table[board.table["primary"]].set_index("method")
+    names = {"difference": "minus ERM", "p_value": "t test", "holm": "after Holm", "sign_flip": "sign-flip test"}
+    return primary[list(names)].rename(columns=names).sort_values("t test")
+
+
+def by_rule(board: Board) -> pd.DataFrame:
+    """Mean AUROC over units with the trial that training-domain validation picks, and with the one the oracle picks.
+
+    From the same runs: a row a method, a column a rule, ordered by what the oracle adds.
+    """
+    means = {rule: chosen(board.rows, rule).groupby("method")["auroc"].mean() for rule in (RULES[0], RULES[2])}
+    frame = pd.DataFrame(means)
+    return frame.loc[(frame[RULES[2]] - frame[RULES[0]]).sort_values(ascending=False).index]
+
+
+def rules(board: Board) -> Figure:
+    """What the rule of selection alone adds: two dots a method, from the same runs, and a line between them."""
+    frame = by_rule(board)
+    figure, axis = plt.subplots(figsize=(5.8, 1.5 + 0.3 * len(frame)), layout="constrained")
+    axis.hlines(range(len(frame)), frame.iloc[:, 0], frame.iloc[:, 1], color=plotting.QUIET, linewidth=1.5)
+    for k, (rule, word) in enumerate(zip(frame, ("", " (cheating)"), strict=True)):
+        style = {"color": plotting.PALETTE[k], "markersize": 7, "label": rule + word}
+        axis.plot(frame[rule], range(len(frame)), plotting.MARKERS[k], **style)
+    plotting.name_rows(axis, list(frame.index), "mean AUROC at the unseen units", None)
+    axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=9.5)
+    plt.close(figure)
+    return figure
+
+
+def published(both: pd.DataFrame) -> Figure | None:
+    """Differences from ERM on another group's board against ours, a named point a method (`published.beside`).
+
+    None for fewer than three methods: there is no order to compare.
+    """
+    if len(both) < 3:
+        return None
+    figure, axis = plt.subplots(figsize=(5.8, 3.8), layout="constrained")
+    for line in (axis.axhline, axis.axvline):
+        line(0, color=plotting.QUIET, linestyle=":", linewidth=1.4)
+    axis.plot(both["theirs"], both["ours"], "o", color=plotting.PALETTE[0], markersize=7)
+    for name, row in both.iterrows():
+        axis.annotate(name, (row["theirs"], row["ours"]), (6, 4), textcoords="offset points", fontsize=10)
+    axis.set(xlabel="DomainBed: points of accuracy, minus ERM", ylabel="here: hundredths of AUROC, minus ERM")
+    axis.margins(0.16)
     plt.close(figure)
     return figure

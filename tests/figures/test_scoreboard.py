@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from medgen_utils.benchmark.board import Board
 from medgen_utils.benchmark.ranks import Ranks, ranks
+from medgen_utils.benchmark.standings import standings
 from medgen_utils.figures import scoreboard
 
 METHODS = ["ERM", "one", "two", "three"]
@@ -12,11 +14,43 @@ UNITS = ["Cairo", "Rio de Janeiro", "Poland"]
 SCORES = pd.DataFrame(
     [[0.80, 0.82, 0.79, 0.50], [0.70, 0.75, 0.69, 0.40], [0.60, 0.61, 0.62, 0.90]], index=UNITS, columns=METHODS
 )
-FAMILIES = pd.Series({"one": "a", "two": "b", "three": "b"})
-BOARD = pd.DataFrame({
-    "method": METHODS, "family": ["reference", "a", "b", "b"], "value": SCORES.mean().to_numpy(),
-    "in_domain": [0.85, 0.86, 0.84, 0.7],
-})  # fmt: skip
+FAMILIES = {"ERM": "reference", "one": "a", "two": "b", "three": "b"}
+INSIDE = {"ERM": 0.85, "one": 0.86, "two": 0.84, "three": 0.7}
+
+
+def rows(trials=2) -> pd.DataFrame:
+    """Runs in which the last trial is best inside, and the first one better at the target by .02."""
+    found = []
+    for unit in UNITS:
+        for name in METHODS:
+            for trial in range(trials):
+                early = trials - 1 - trial
+                common = ["made up", name, FAMILIES[name], unit, trial, 0, 1.0, "0.7 " * 7 + "0.71"]
+                found.append([*common, "validation", "all sources", INSIDE[name] - 0.1 * early])
+                found.append([*common, "test", unit, SCORES.loc[unit, name] + 0.02 * early])
+    columns = [
+        "problem",
+        "method",
+        "family",
+        "left_out",
+        "trial",
+        "seed",
+        "seconds",
+        "curve",
+        "split",
+        "domain",
+        "auroc",
+    ]
+    return pd.DataFrame(found, columns=columns)
+
+
+def made_up() -> Board:
+    table = standings(rows()).assign(primary=False, holm=np.nan)
+    return Board("made up", rows(), table, (), 0.02)
+
+
+BOARD = made_up()
+NOTHING = Board("none", rows()[:0], pd.DataFrame(), ("one",), float("nan"))
 
 
 def points(axis) -> set[tuple[float, float]]:
@@ -26,7 +60,8 @@ def points(axis) -> set[tuple[float, float]]:
 
 
 def test_every_difference_is_a_point_and_what_lies_outside_an_arrow_at_the_edge():
-    axis = scoreboard.gains(SCORES, FAMILIES).axes[0]
+    assert scoreboard.gains(NOTHING) is None
+    axis = scoreboard.gains(BOARD).axes[0]
     rows = [label.get_text() for label in axis.get_yticklabels()]
     assert rows[0] == "one" and set(rows) == {"one", "two", "three"}
     shown = points(axis)
@@ -40,9 +75,9 @@ def test_every_difference_is_a_point_and_what_lies_outside_an_arrow_at_the_edge(
 def test_the_dashed_line_goes_through_the_baseline_with_slope_one():
     axis = scoreboard.target_against_in_domain(BOARD).axes[0]
     x, y = axis.lines[0].get_data()
-    assert np.allclose(np.subtract(y, x), BOARD["value"][0] - BOARD["in_domain"][0])
+    assert np.allclose(np.subtract(y, x), SCORES["ERM"].mean() - INSIDE["ERM"])
     drawn = np.concatenate([dots.get_offsets() for dots in axis.collections])
-    assert sorted(map(tuple, drawn.round(6))) == sorted(zip(BOARD["in_domain"], BOARD["value"].round(6), strict=True))
+    assert sorted(map(tuple, drawn.round(6))) == sorted((INSIDE[m], round(SCORES[m].mean(), 6)) for m in METHODS)
 
 
 @pytest.mark.parametrize("result", [ranks(SCORES), Ranks(pd.Series({"a": 1.0, "b": 2.0}), 0.1, 0.01, 9)])
@@ -51,3 +86,34 @@ def test_ranks_stand_best_first_with_a_bar_a_group(result):
     assert [label.get_text() for label in axis.get_yticklabels()] == list(result.mean.index)
     assert list(axis.lines[0].get_xdata()) == list(result.mean)
     assert len(axis.lines) == 2 + len(result.groups())
+
+
+def test_the_table_holds_every_method_once_with_its_numbers():
+    frame = scoreboard.page(BOARD).frame.set_index("method")
+    assert set(frame.index) == set(METHODS)
+    assert frame["unseen"].to_dict() == pytest.approx(SCORES.mean().to_dict())
+    assert frame.loc["three", "better at"] == "1 of 3" and frame.loc["three", "lowest at"] == "Rio de Janeiro"
+    assert np.isnan(frame.loc["ERM", "minus ERM"]) and frame.loc["one", "time"] == 1
+
+
+def test_nothing_beats_a_lead_far_beyond_luck_and_half_of_it_beats_none():
+    none = BOARD._replace(luck=1e-6)
+    assert scoreboard.beat(none, 28) == 0
+    assert scoreboard.beat(BOARD._replace(luck=10.0), 1) == pytest.approx(0.5, abs=0.03)
+    axis = scoreboard.best_of_nothings(BOARD, 3).axes[0]
+    assert axis.lines[-1].get_xdata()[0] == pytest.approx(BOARD.remedies["difference"].max())
+
+
+def test_the_oracle_takes_the_trial_that_is_best_at_the_target():
+    frame = scoreboard.by_rule(BOARD)
+    np.testing.assert_allclose(frame["oracle"] - frame["training-domain validation"], 0.02)
+    axis = scoreboard.rules(BOARD).axes[0]
+    assert sorted(axis.lines[0].get_xdata()) == pytest.approx(sorted(SCORES.mean()))
+
+
+def test_published_differences_are_points_with_names():
+    both = pd.DataFrame({"theirs": [0.9, -1.0, 0.0], "ours": [1.2, 0.1, 0.0]}, index=["CORAL", "DANN", "mixup"])
+    (axis,) = scoreboard.published(both).axes
+    assert [text.get_text() for text in axis.texts] == ["CORAL", "DANN", "mixup"]
+    assert list(axis.lines[-1].get_xdata()) == [0.9, -1.0, 0.0]
+    assert scoreboard.published(both.iloc[:2]) is None
