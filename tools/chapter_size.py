@@ -43,7 +43,6 @@ NOT_YET = {
     "feature_alignment": Size(42, 9.5, 24.9, 34, 96, 2, 28, 3153),
     "meta_learning": Size(37, 15.0, 26.4, 28, 120, 1, 26, 2764),
     "outlook": Size(42, 11.5, 28.5, 34, 111, 1, 30, 2995),
-    "scoreboard": Size(28, 6.5, 19.2, 25, 98, 1, 25, 2891),
     "self_supervision": Size(34, 6.5, 24.0, 32, 92, 1, 18, 2769),
 }
 

@@ -56,9 +56,15 @@ def null_boards(
         yield final.assign(auroc=base + sd * random.normal(size=len(final)))
 
 
-def null_rate(final: pd.DataFrame, holds: Callable[[pd.DataFrame], bool], n: int = NULLS, seed: int = 0) -> float:
+def null_rate(
+    final: pd.DataFrame,
+    holds: Callable[[pd.DataFrame], bool],
+    n: int = NULLS,
+    seed: int = 0,
+    spread: pd.Series | None = None,
+) -> float:
     """Share of ``n`` null boards on which ``holds(final)`` is true: how often nothing would have passed."""
-    return float(np.mean([bool(holds(board)) for board in null_boards(final, n, seed)]))
+    return float(np.mean([bool(holds(board)) for board in null_boards(final, n, seed, spread)]))
 
 
 def best_of_nothing(spread: float, units: int, seeds: int, contenders: int, n: int = 4000, seed: int = 0) -> np.ndarray:

@@ -115,6 +115,14 @@ def test_the_units_are_those_that_give_the_most_comparisons(store, monkeypatch):
     assert alone.lacking == () and set(alone.result.frame["domain"]) == {"hospital A"}
 
 
+def test_budgets_are_read_by_their_steps():
+    table = evidence.budgets("breast hospitals")
+    assert table.loc[1000, "runs"] == 8 and table.index.is_monotonic_increasing
+    assert np.isclose(table.loc[1000, "gain"], table.loc[2000, "validation"] - table.loc[1000, "validation"], atol=1e-4)
+    with pytest.raises(ValueError, match="not in the evidence"):
+        evidence.budgets("no such problem")
+
+
 def test_a_stored_result_names_the_data_it_shows():
     assert [info.name for info in evidence.result("mitosis", ["ERM", "CORAL"]).about.credit] == ["mitosis"]
     assert [info.name for info in evidence.result("clinic: shortcut", ["ERM"]).about.credit] == ["clinic"]

@@ -57,12 +57,8 @@ def _of(claim: Claim, root: Path) -> Null:
         return Null(None, words if words.endswith(".") else f"{words}.")
     if set(null) == {"draw"}:
         return Null(drawn(claim.holds, claim.values, null["draw"]), _words(null["draw"]))
-    if set(null) <= {"board", "protocol"} and "board" in null:
-        found = boards.rate(*(null[key] for key in ("board", "protocol") if key in null))
-        return Null(
-            found,
-            "boards on which every method is ERM with other seeds.",
-        )
+    if set(null) == {"board"}:
+        return Null(boards.rate(null["board"]), "boards on which every method is ERM with other seeds.")
     if {"row", "column"} <= set(null):
         place = (null.get("chapter", claim.cells[0][0]), null.get("cell", claim.cells[0][1]))
         value = look_up(root, *place, null)
