@@ -60,7 +60,7 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}
     full = mode() == "full"
     context = Context(
-        chapter, mode(), device, tuple(range(5 if full else 2)), 480 if full else 100, versions, time.perf_counter()
+        chapter, mode(), device, tuple(range(5 if full else 2)), 500 if full else 100, versions, time.perf_counter()
     )
     rows = {
         "chapter": chapter,

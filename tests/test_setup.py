@@ -4,6 +4,7 @@ import matplotlib
 import pytest
 
 from medgen_utils import setup
+from medgen_utils.benchmark.entries import PROBLEMS
 from medgen_utils.plotting import PAPER
 
 
@@ -19,6 +20,7 @@ def test_setup_prints_the_table_and_picks_by_mode(monkeypatch, capsys):
     monkeypatch.setenv("MEDGEN_MODE", "full")
     context = setup.setup("a_chapter", data=("clinic",))
     assert context.pick(1, 2) == 2 and len(context.seeds) == 5
+    assert context.steps == PROBLEMS[0].steps  # the clinic's budget: what is shown has stopped learning
     printed = capsys.readouterr().out
     assert matplotlib.rcParams["figure.facecolor"] == PAPER
     assert "a_chapter" in printed and "data: clinic" in printed and "torch" in printed
