@@ -24,8 +24,9 @@ UNUSED = (
     "script, link:not([href*=epub]):not([href*=pygments]), style[scoped], details.hide, .headerlink, .mg-verdicts, "
     ".medgen-explore input, .medgen-explore output"
 )
-LIVE = ("explore", "train", "detective", "plan")
-ADDED = tuple(f"{name}/figure.webp" for name in LIVE)  # of the live pages, which are otherwise left out
+FIGURES = ("explore/figure.webp", "train/figure.webp", "detective/figure.webp", "plan/figure.webp", "atlas/graphs.svg")
+LIVE = tuple(name.partition("/")[0] for name in FIGURES)  # the live pages, left out but for the figure of each
+KINDS = {"webp": "image/webp", "svg": "image/svg+xml"}
 
 
 def configure(app, config) -> None:
@@ -86,13 +87,16 @@ def mend(text: str, site: str) -> str:
 def finish(folder: Path, target: Path) -> Path:
     """Mend the pages of a built EPUB folder and pack it as ``target``."""
     site = wanted().pages
-    for name in ADDED:
+    for name in FIGURES:
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "explorer" / "pages" / name, folder / name)
     index = (folder / "toc.ncx").read_text(encoding="utf-8")  # Sphinx names the book there by its short name
     (folder / "toc.ncx").write_text(index.replace('content="medgen"', f'content="{identifier()}"'), "utf-8")
     contents = (folder / "content.opf").read_text(encoding="utf-8")
-    items = (f'<item id="added-{k}" href="{name}" media-type="image/webp" />' for k, name in enumerate(ADDED))
+    items = (
+        f'<item id="added-{k}" href="{name}" media-type="{KINDS[name.rpartition(".")[2]]}" />'
+        for k, name in enumerate(FIGURES)
+    )
     contents = contents.replace("</manifest>", f"{''.join(items)}</manifest>")
     for path in folder.rglob("*.xhtml"):
         text = mend(path.read_text(encoding="utf-8"), site)
