@@ -87,6 +87,7 @@ def sweep(
     known = provenance(device)
     for rows in run_side_by_side(run_task, jobs, n_jobs=n_jobs, device=device, ordered=False, title="runs"):
         rows = rows.assign(**known, rows=len(rows))
+        rows = rows[list(finished.columns)] if len(finished) else rows  # in the order of what the file begins with
         text = rows.to_csv(index=False, header=not path.stat().st_size, lineterminator="\n")
         with path.open("a", newline="") as file:
             file.write(text)

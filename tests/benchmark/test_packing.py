@@ -10,9 +10,10 @@ import pytest
 
 from medgen_utils.benchmark import KEY, evidence, packing, sweep
 from medgen_utils.benchmark.evidence import RUNS
+from medgen_utils.benchmark.runs import read_results
 from medgen_utils.benchmark.standings import ALL_SEEDS, standings
 from medgen_utils.evaluation import auroc
-from tests.benchmark.small import CREW, PROBLEM
+from tests.benchmark.small import CREW, FEW, PROBLEM
 
 STORE = Path(__file__).parents[2] / evidence.STORE
 
@@ -37,6 +38,18 @@ def test_what_is_unpacked_needs_not_be_run_again(store, tmp_path, monkeypatch):
     packing.unpack(tmp_path / "again.csv")
     monkeypatch.setattr("medgen_utils.benchmark.runs.run_task", lambda *_: pytest.fail("a stored run was repeated"))
     assert len(sweep(CREW, [PROBLEM], tmp_path / "again.csv", trials=2, n_jobs=1))
+
+
+def test_a_sweep_that_begins_with_the_store_adds_whole_runs_to_it(store, tmp_path):
+    packing.unpack(tmp_path / "more.csv")
+    before = read_results(tmp_path / "more.csv")
+    sweep([FEW[3]], [PROBLEM], tmp_path / "more.csv", trials=1, which="targets", n_jobs=1)
+    after = read_results(tmp_path / "more.csv")
+    assert set(after["method"]) == {*before["method"], "CORAL"}
+    added = after[after["method"] == "CORAL"]
+    assert added.drop_duplicates(KEY).shape[0] == len(PROBLEM.targets) * PROBLEM.seeds
+    assert added["auroc"].between(0, 1).all() and added["n"].gt(1).all()
+    pd.testing.assert_frame_equal(after[after["method"] != "CORAL"].reset_index(drop=True)[list(before)], before)
 
 
 def test_the_manifest_names_what_each_protocol_holds(store):
