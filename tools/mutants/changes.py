@@ -1,0 +1,109 @@
+"""Single changes to the modules that hold formulas, and a sample of them. The operators are those of cosmic-ray."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.ast.ast_query import ASTQuery
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+FORMULAS = (
+    "feature_alignment/*.py",
+    "meta_learning.py",
+    "data_augmentation/*.py",
+    "self_supervision/*.py",
+    "concept_shift.py",
+    "evaluation/*.py",
+    "selection.py",
+    "shifts/*.py",
+    "training.py",
+    "benchmark/*.py",
+    "audit/**/*.py",
+)
+DRAWINGS = ("plot", "audit/page.py")
+"""Functions and modules that only draw: figures are looked at, and no test counts their pixels."""
+
+
+class Change(NamedTuple):
+    """One change: the module (a path below medgen_utils), line, function, operator, the line before and after, code."""
+
+    module: str
+    line: int
+    function: str
+    operator: str
+    before: str
+    after: str
+    code: str
+
+
+def formula_modules(package: Path) -> list[Path]:
+    """The modules that are changed, in order."""
+    found = {path for pattern in FORMULAS for path in package.glob(pattern)}
+    left_out = {package / name for name in DRAWINGS}
+    return sorted(path for path in found - left_out if path.name not in ("__init__.py", "__main__.py"))
+
+
+def places(source: str) -> dict[tuple[int, int], list[tuple[str, int, str]]]:
+    """(line, column) -> what can be done there: operator, its occurrence in the module, name of the function."""
+    nodes = list(ast_nodes(get_ast(source)))
+    found = defaultdict(list)
+    for name in operator_names():
+        if get_operator(name).arguments():
+            continue  # it must be told what to replace
+        operator = get_operator(name)()
+        seen = ((node, start) for node in nodes for start, _ in operator.mutation_positions(node))
+        for occurrence, (node, start) in enumerate(seen):
+            found[start].append((name, occurrence, ASTQuery(node).get_definition_name() or ""))
+    return dict(found)
+
+
+def changes(path: Path, package: Path, source: str, place: tuple[int, int], options: Iterable) -> Iterator[Change]:
+    """The changes at one place that mean something, in the order of the options."""
+    for operator, occurrence, function in options:
+        code = mutate_code(source, get_operator(operator)(), occurrence)
+        if function in DRAWINGS or code is None or meaning(code) in ("", meaning(source)):
+            continue
+        lines = zip(source.splitlines(), code.splitlines(), strict=False)
+        before, after = next((a, b) for a, b in lines if a != b)
+        module = path.relative_to(package).as_posix()
+        yield Change(module, place[0], function, operator.removeprefix("core/"), before.strip(), after.strip(), code)
+
+
+def meaning(code: str) -> str:
+    """The code without what nothing computes with: annotations, comments, docstrings. "" where it does not parse."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return ""
+    for node in ast.walk(tree):
+        for field in ("annotation", "returns"):
+            if getattr(node, field, None) is not None:
+                setattr(node, field, ast.Constant("any"))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value = ast.Constant("text")
+    return ast.dump(tree)
+
+
+def sample(package: Path, n: int, seed: int) -> list[Change]:
+    """``n`` changes, at most one at a place, every place of the formula modules with the same chance.
+
+    A place with many operators counts once: cosmic-ray knows eleven replacements of a "+", and one of a ">".
+    """
+    rng = random.Random(seed)
+    sources = {path: path.read_text(encoding="utf-8") for path in formula_modules(package)}
+    everywhere = [(path, *item) for path, source in sources.items() for item in sorted(places(source).items())]
+    rng.shuffle(everywhere)
+    chosen: list[Change] = []
+    for path, place, options in everywhere:
+        if len(chosen) == n:
+            break
+        rng.shuffle(options)
+        chosen += list(changes(path, package, sources[path], place, options))[:1]
+    return chosen

@@ -1,0 +1,179 @@
+"""Does a test fail? Each change is written into a copy of the checkout and meets the tests of its module there.
+
+cosmic-ray itself starts Python anew for each change, five seconds for torch and pandas alone. Here one process has
+loaded what the tests need from elsewhere, and a copy of it, a fork, imports the package and runs pytest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tools.mutants.changes import Change
+
+LIBRARIES = (
+    "torch", "torchvision", "pandas", "scipy.stats", "sklearn.metrics", "sklearn.linear_model", "statsmodels.api",
+    "matplotlib.pyplot", "joblib", "tqdm.auto", "hypothesis", "IPython.display", "ipywidgets", "yaml", "jinja2",
+    "torchmetrics.classification", "torchmetrics.functional", "kornia.augmentation", "bs4", "jsonschema",
+)  # fmt: skip
+SLOW = 4.0
+"""Seconds above which a test is left out."""
+OWN = ("medgen_utils", "tests", "tools", "conftest", "explorer")
+COPIED = (
+    "medgen_utils",
+    "tests",
+    "tools",
+    "explorer",
+    "chapters",
+    "conftest.py",
+    "*.toml",
+    "*.md",
+    "*.txt",
+    "Makefile",
+)
+
+
+class Verdict(NamedTuple):
+    """``outcome``: passed, failed or timeout; the first test that failed; seconds; seconds of each test that ran."""
+
+    outcome: str
+    test: str
+    seconds: float
+    durations: dict[str, float]
+
+
+class Recorder:
+    """A plugin of pytest that notes what failed and how long each test took, set-up included."""
+
+    def __init__(self):
+        self.failed, self.durations = "", {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration
+        if report.failed:
+            self.failed = self.failed or report.nodeid
+
+
+def load_libraries() -> None:
+    """Import once what every test process needs; what is not installed is left to the tests that ask for it."""
+    os.environ["MPLBACKEND"] = "agg"
+    for name in LIBRARIES:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    importlib.import_module("torch").set_num_threads(1)
+
+
+def copy_of_checkout(root: Path, to: Path) -> Path:
+    """The tracked files that tests read, in a new folder."""
+    listed = subprocess.run(["git", "ls-files", "-z", *COPIED], cwd=root, capture_output=True, check=True, text=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (root / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, to / name)
+    return to
+
+
+def run_tests(copy: Path, tests: Sequence[str], left_out: Sequence[str] = (), limit: float = 900.0) -> Verdict:
+    """Run pytest on ``tests`` in a fork of this process, up to the first failure; stopped after ``limit`` seconds."""
+    answer, start = copy / "verdict.json", time.perf_counter()
+    answer.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        _be_pytest(copy, tests, left_out, answer)
+    done = 0
+    while not done and time.perf_counter() - start < limit:
+        time.sleep(0.05)
+        done, _ = os.waitpid(child, os.WNOHANG)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # it leads a group, so whatever it started ends with it
+    seconds = time.perf_counter() - start
+    if not done:
+        os.waitpid(child, 0)
+        return Verdict("timeout", "", seconds, {})
+    if not answer.is_file():
+        return Verdict("failed", "the test process ended", seconds, {})
+    code, failed, durations = json.loads(answer.read_text())
+    return Verdict("passed" if code in (0, 5) else "failed", failed or "collection", seconds, durations)
+
+
+def _be_pytest(copy: Path, tests: Sequence[str], left_out: Sequence[str], answer: Path) -> None:
+    """What the fork does; it never returns."""
+    try:
+        os.setsid()
+        os.chdir(copy)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1), os.dup2(silence, 2)
+        root = str(Path(__file__).resolve().parents[2])
+        sys.path[:] = [str(copy), *(entry for entry in sys.path if entry not in ("", root))]
+        os.environ["PYTHONPATH"] = str(copy)
+        for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        recorder = Recorder()
+        skipped = [option for test in left_out for option in ("--deselect", test)]
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *skipped, *tests], plugins=[recorder])
+        answer.write_text(json.dumps([int(code), recorder.failed, recorder.durations]))
+    finally:
+        os._exit(0)
+
+
+def tests_of(copy: Path, module: str) -> Iterator[list[str]]:
+    """The tests of a module, the test file of its name; then the others of its folder, or of every method."""
+    path = Path("tests", module)
+    own = path.with_name(f"test_{path.stem.strip('_')}.py")
+    yield [str(own)]
+    if len(path.parts) > 2:
+        beside = sorted(str(other.relative_to(copy)) for other in (copy / path.parent).glob("test_*.py"))
+        yield [other for other in beside if other != str(own)]
+    else:
+        yield ["tests/test_every_method.py"]
+
+
+class Bench:
+    """A copy of the checkout in which changes are judged, and how long its tests take unchanged."""
+
+    def __init__(self, root: Path, folder: Path):
+        self.copy, self.known = copy_of_checkout(root, folder), {}
+
+    def unchanged(self, tests: Sequence[str]) -> Verdict:
+        """The tests on the code as it is. RuntimeError where one fails: then no change can be judged."""
+        if tuple(tests) not in self.known:
+            verdict = run_tests(self.copy, tests)
+            if verdict.outcome != "passed":
+                raise RuntimeError(f"{verdict.test} fails without any change ({verdict.outcome}): mend it first")
+            self.known[tuple(tests)] = verdict
+        return self.known[tuple(tests)]
+
+    def judge(self, change: Change) -> Verdict:
+        """Whether a fast test of the module notices the change; the code is put back."""
+        path = self.copy / "medgen_utils" / change.module
+        before, start = path.read_bytes(), time.perf_counter()
+        verdict = Verdict("passed", "", 0.0, {})
+        for tests in filter(None, tests_of(self.copy, change.module)):
+            known = self.unchanged(tests)
+            slow = [test for test, seconds in known.durations.items() if seconds > SLOW]
+            for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+                cached.unlink()  # of the same size and second it would pass for the changed code
+            path.write_text(change.code, encoding="utf-8")
+            sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
+            try:
+                verdict = run_tests(self.copy, tests, slow, 20 + 4 * known.seconds)
+            finally:
+                path.write_bytes(before)
+                sys.dont_write_bytecode = False
+                del os.environ["PYTHONDONTWRITEBYTECODE"]
+            if verdict.outcome != "passed":
+                break
+        return verdict._replace(seconds=time.perf_counter() - start)
