@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from medgen_utils.domains import Batch, joined
@@ -43,21 +43,32 @@ def meta_gradient(
     one backward pass each for F and G, and no second derivatives. Source: Li et al. 2018. Chapter: meta_learning.
     """
     test_loss = test_loss or loss
-
-    def look_ahead(params: Params) -> tuple[Tensor, Params, Params]:
-        gradients, value = grad_and_value(loss)(params, train_batch)
-        return value, gradients, {name: p - inner_learning_rate * gradients[name] for name, p in params.items()}
-
-    def objective(params: Params) -> Tensor:
-        value, _, ahead = look_ahead(params)
-        return value + beta * test_loss(ahead, test_batch)
-
+    here = _leaves(params)
+    value = loss(here, train_batch)
+    gradients = _gradients(value, here, create_graph=not first_order)
+    ahead = {name: p - inner_learning_rate * gradients[name] for name, p in here.items()}
     if not first_order:
-        gradients, value = grad_and_value(objective)(params)
-        return value, gradients
-    value, gradients, ahead = look_ahead(params)
-    test_gradients, test_value = grad_and_value(test_loss)(ahead, test_batch)
-    return value + beta * test_value, {name: g + beta * test_gradients[name] for name, g in gradients.items()}
+        value = value + beta * test_loss(ahead, test_batch)
+        return value.detach(), _gradients(value, here)
+    ahead = _leaves(ahead)
+    test_value = test_loss(ahead, test_batch)
+    test_gradients = _gradients(test_value, ahead)
+    total = {name: g + beta * test_gradients[name] for name, g in gradients.items()}
+    return (value + beta * test_value).detach(), total
+
+
+def _leaves(params: Params) -> Params:
+    """The same weights as the places at which a gradient is taken; what they were computed from is forgotten."""
+    return {name: p.detach().requires_grad_() for name, p in params.items()}
+
+
+def _gradients(value: Tensor, params: Params, create_graph: bool = False) -> Params:
+    """Gradient of a scalar for each of the ``params`` it was computed from; 0 for one that had no part in it.
+
+    `torch.autograd.grad` and not `torch.func.grad`: the same numbers, in three quarters of the time.
+    """
+    found = torch.autograd.grad(value, list(params.values()), create_graph=create_graph, materialize_grads=True)
+    return dict(zip(params, found, strict=True))
 
 
 def global_class_alignment(logits_a: Tensor, y_a: Tensor, logits_b: Tensor, y_b: Tensor, temperature: float) -> Tensor:
@@ -218,10 +229,11 @@ class Fish(_LookAhead):
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         """One walk and one step of the outer optimiser; logs the mean loss on the way."""
         params, predict = self._network()
-        walk = grad_and_value(lambda params, batch: F.cross_entropy(predict(params, batch.x), batch.y))
         mean_gradients, mean_value = {name: torch.zeros_like(p) for name, p in params.items()}, 0.0
         for i in self.order_of_domains(len(batches)):
-            gradients, value = walk(params, batches[i])
+            here = _leaves(params)
+            value = F.cross_entropy(predict(here, batches[i].x), batches[i].y)
+            gradients = _gradients(value, here)
             params = {name: p - self.inner_learning_rate * gradients[name] for name, p in params.items()}
             mean_gradients = {name: g + gradients[name] / len(batches) for name, g in mean_gradients.items()}
             mean_value += value.item() / len(batches)

@@ -40,7 +40,9 @@ def judge_module(job: tuple[str, list[Change]]) -> list[list]:
         bench = judge.Bench(ROOT, Path(folder))
         for change in job[1]:
             verdict = bench.judge(change)
-            rows.append([*change[:6], verdict.outcome, verdict.test, round(verdict.seconds, 1)])
+            rows.append(
+                [*change[:6], verdict.outcome, verdict.failed[0] if verdict.failed else "", round(verdict.seconds, 1)]
+            )
     return rows
 
 

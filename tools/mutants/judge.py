@@ -46,10 +46,10 @@ COPIED = (
 
 
 class Verdict(NamedTuple):
-    """``outcome``: passed, failed or timeout; the first test that failed; seconds; seconds of each test that ran."""
+    """``outcome``: passed, failed or timeout; the tests that failed; seconds; seconds of each test that ran."""
 
     outcome: str
-    test: str
+    failed: tuple[str, ...]
     seconds: float
     durations: dict[str, float]
 
@@ -58,12 +58,12 @@ class Recorder:
     """A plugin of pytest that notes what failed and how long each test took, set-up included."""
 
     def __init__(self):
-        self.failed, self.durations = "", {}
+        self.failed, self.durations = [], {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration
         if report.failed:
-            self.failed = self.failed or report.nodeid
+            self.failed.append(report.nodeid)
 
 
 def load_libraries() -> None:
@@ -85,13 +85,13 @@ def copy_of_checkout(root: Path, to: Path) -> Path:
     return to
 
 
-def run_tests(copy: Path, tests: Sequence[str], left_out: Sequence[str] = (), limit: float = 900.0) -> Verdict:
-    """Run pytest on ``tests`` in a fork of this process, up to the first failure; stopped after ``limit`` seconds."""
+def run_tests(copy: Path, tests: Sequence[str], options: Sequence[str] = (), limit: float = 900.0) -> Verdict:
+    """Run pytest on ``tests`` in a fork of this process, with these options; stopped after ``limit`` seconds."""
     answer, start = copy / "verdict.json", time.perf_counter()
     answer.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
-        _be_pytest(copy, tests, left_out, answer)
+        _be_pytest(copy, [*options, *tests], answer)
     done = 0
     while not done and time.perf_counter() - start < limit:
         time.sleep(0.05)
@@ -101,14 +101,16 @@ def run_tests(copy: Path, tests: Sequence[str], left_out: Sequence[str] = (), li
     seconds = time.perf_counter() - start
     if not done:
         os.waitpid(child, 0)
-        return Verdict("timeout", "", seconds, {})
+        return Verdict("timeout", (), seconds, {})
     if not answer.is_file():
-        return Verdict("failed", "the test process ended", seconds, {})
+        return Verdict("failed", ("the test process ended",), seconds, {})
     code, failed, durations = json.loads(answer.read_text())
-    return Verdict("passed" if code in (0, 5) else "failed", failed or "collection", seconds, durations)
+    if code in (0, 5):  # 5: no test was left to run
+        return Verdict("passed", (), seconds, durations)
+    return Verdict("failed", tuple(failed) or ("collection",), seconds, durations)
 
 
-def _be_pytest(copy: Path, tests: Sequence[str], left_out: Sequence[str], answer: Path) -> None:
+def _be_pytest(copy: Path, arguments: Sequence[str], answer: Path) -> None:
     """What the fork does; it never returns."""
     try:
         os.setsid()
@@ -122,8 +124,7 @@ def _be_pytest(copy: Path, tests: Sequence[str], left_out: Sequence[str], answer
             del sys.modules[name]
         importlib.invalidate_caches()
         recorder = Recorder()
-        skipped = [option for test in left_out for option in ("--deselect", test)]
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *skipped, *tests], plugins=[recorder])
+        code = pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins=[recorder])
         answer.write_text(json.dumps([int(code), recorder.failed, recorder.durations]))
     finally:
         os._exit(0)
@@ -147,29 +148,33 @@ class Bench:
     def __init__(self, root: Path, folder: Path):
         self.copy, self.known = copy_of_checkout(root, folder), {}
 
-    def unchanged(self, tests: Sequence[str]) -> Verdict:
-        """The tests on the code as it is. RuntimeError where one fails: then no change can be judged."""
+    def unchanged(self, tests: Sequence[str]) -> tuple[list[str], float]:
+        """Options that leave out what is slow or fails on the code as it is (for want of a built site), and a limit.
+
+        RuntimeError where no test runs at all: then no change can be judged.
+        """
         if tuple(tests) not in self.known:
             verdict = run_tests(self.copy, tests)
-            if verdict.outcome != "passed":
-                raise RuntimeError(f"{verdict.test} fails without any change ({verdict.outcome}): mend it first")
-            self.known[tuple(tests)] = verdict
+            if not verdict.durations:
+                raise RuntimeError(f"{', '.join(tests)}: no test runs on the code as it is ({verdict.outcome})")
+            slow = {test for test, seconds in verdict.durations.items() if seconds > SLOW}
+            left_out = [option for test in sorted(slow | set(verdict.failed)) for option in ("--deselect", test)]
+            self.known[tuple(tests)] = ["-x", *left_out], 20 + 4 * verdict.seconds
         return self.known[tuple(tests)]
 
     def judge(self, change: Change) -> Verdict:
         """Whether a fast test of the module notices the change; the code is put back."""
         path = self.copy / "medgen_utils" / change.module
         before, start = path.read_bytes(), time.perf_counter()
-        verdict = Verdict("passed", "", 0.0, {})
+        verdict = Verdict("passed", (), 0.0, {})
         for tests in filter(None, tests_of(self.copy, change.module)):
-            known = self.unchanged(tests)
-            slow = [test for test, seconds in known.durations.items() if seconds > SLOW]
+            options, limit = self.unchanged(tests)
             for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
                 cached.unlink()  # of the same size and second it would pass for the changed code
             path.write_text(change.code, encoding="utf-8")
             sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
             try:
-                verdict = run_tests(self.copy, tests, slow, 20 + 4 * known.seconds)
+                verdict = run_tests(self.copy, tests, options, limit)
             finally:
                 path.write_bytes(before)
                 sys.dont_write_bytecode = False
