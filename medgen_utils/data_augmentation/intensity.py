@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from medgen_utils.training import Augmentation
 
+WIDE = 7  # pixels of radius above which a convolution in the plane costs more than two products of matrices
 PORTION = 2**19  # numbers handled at a time: 2 MB fit the cache, and their memory is used again for the next ones
 
 
@@ -90,6 +91,8 @@ def intensity_jitter(
 def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
     """Blur image i of (N, C, H, W) with a Gaussian of sigma[i] pixels (0: none), weights renormalized at the border."""
     radius = max(1, math.ceil(3 * float(sigma.max())))
+    if radius > WIDE:
+        return _wide_blur(x, sigma.to(x), radius)
     place = torch.arange(-radius, radius + 1, device=x.device)
     bell = torch.exp(-0.5 * (place / sigma.to(x).clamp_min(1e-3)[:, None]) ** 2)
     bell = bell * (bell > 1e-6)  # smaller numbers change nothing and make a processor slow
@@ -99,6 +102,19 @@ def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
     reached = [torch.arange(size, device=x.device) + place[:, None] for size in x.shape[2:]]
     down, right = ((bell @ ((at >= 0) & (at < at.shape[1])).to(x)).reciprocal_() for at in reached)
     return y.mul_(down[:, None, :, None] * right[:, None, None])  # the inverse of the weight that fell inside
+
+
+def _wide_blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
+    """`gaussian_blur` as two products of matrices: each row, then each column, becomes a weighted mean of all."""
+
+    def weights(size: int) -> Tensor:
+        place = torch.arange(size, device=x.device)
+        apart = (place - place[:, None]).abs()
+        bell = torch.exp(-0.5 * (apart / sigma.clamp_min(1e-3)[:, None, None]) ** 2) * (apart <= radius)
+        bell = bell * (bell > 1e-6)
+        return (bell / bell.sum(2, keepdim=True))[:, None]
+
+    return weights(x.shape[2]) @ x @ weights(x.shape[3]).mT
 
 
 def power(x: Tensor, exponent: Tensor) -> Tensor:

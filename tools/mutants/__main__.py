@@ -33,13 +33,19 @@ def reasons() -> dict[tuple[str, str, str], str]:
         return {(row["module"], row["before"], row["after"]): row["reason"] for row in csv.DictReader(lines)}
 
 
-def judge_module(job: tuple[str, list[Change]]) -> list[list]:
-    """Judge the changes of one module in a copy of the checkout; runs in a process of its own."""
+def room(change: Change) -> str:
+    """The folder of the package that holds the module, or the module itself."""
+    return change.module.partition("/")[0]
+
+
+def judge_room(chosen: Sequence[Change]) -> list[list]:
+    """Judge the changes of one room in a copy of the checkout; runs in a process of its own."""
     rows = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         bench = judge.Bench(ROOT, Path(folder))
-        for change in job[1]:
+        for change in chosen:
             verdict = bench.judge(change)
+            print(".", end="", flush=True)
             rows.append(
                 [*change[:6], verdict.outcome, verdict.failed[0] if verdict.failed else "", round(verdict.seconds, 1)]
             )
@@ -55,8 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     start = time.perf_counter()
     chosen = sorted(c for c in sample(ROOT / "medgen_utils", options.changes, options.seed) if options.only in c.module)
-    jobs = [(module, list(group)) for module, group in groupby(chosen, lambda change: change.module)]
-    jobs.sort(key=lambda job: -len(job[1]))
+    jobs = sorted((list(group) for _, group in groupby(chosen, room)), key=len, reverse=True)
     judge.load_libraries()
     RESULT.parent.mkdir(exist_ok=True)
     known, survived, unexplained = reasons(), 0, 0
@@ -66,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for rows in pool.imap_unordered(judge_module, jobs):
+        for rows in pool.imap_unordered(judge_room, jobs):
             writer.writerows(rows)
             file.flush()
             for module, line, _, _, before, after, outcome, test, seconds in rows:
