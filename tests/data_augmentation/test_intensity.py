@@ -75,6 +75,14 @@ def test_blur_keeps_a_constant_image_up_to_the_border():
     torch.testing.assert_close(intensity.gaussian_blur(x, torch.tensor([0.5, 2.0])), x)
 
 
+def test_a_wide_blur_is_the_convolution_that_a_narrow_one_is(monkeypatch):
+    """A wide blur is computed another way; both ways agree, the border included."""
+    x, sigma = images(n=2, size=40), torch.tensor([0.8, 4.0])
+    wide = intensity.gaussian_blur(x, sigma)
+    monkeypatch.setattr(intensity, "WIDE", 100)
+    torch.testing.assert_close(wide, intensity.gaussian_blur(x, sigma))
+
+
 def test_power_is_a_power():
     x = torch.linspace(0, 1, 500).repeat(3, 1)
     exponent = torch.tensor([0.5, 1.0, 2.2])[:, None]
