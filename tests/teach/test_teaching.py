@@ -138,3 +138,16 @@ def test_relative_links_lead_to_a_file(page):
 def test_links_into_the_repository_lead_to_a_file(page):
     found = re.findall(r"https://github\.com/[\w.-]+/[\w.-]+/blob/main/([\w./-]+)", page.read_text(encoding="utf-8"))
     assert [name for name in found if not (ROOT / name).exists()] == []
+
+
+def test_the_paper_keeps_the_journals_form():
+    _, header, body = (ROOT / "paper" / "paper.md").read_text(encoding="utf-8").split("---\n", 2)
+    about = yaml.safe_load(header)
+    assert {"title", "tags", "authors", "affiliations", "date", "bibliography"} <= set(about)
+    assert len(body.split()) <= 1000
+    titles = re.findall(r"^# (.+)$", body, re.MULTILINE)
+    assert titles[:2] == ["Summary", "Statement of need"] and titles[-1] == "References"
+    assert {"Use in class", "Story of the project"} <= set(titles)
+    references = (ROOT / "paper" / about["bibliography"]).read_text(encoding="utf-8")
+    cited = set(re.findall(r"@(\w+)", body))
+    assert cited and not [key for key in cited if f"{{{key}," not in references]
