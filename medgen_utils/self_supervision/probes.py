@@ -1,4 +1,4 @@
-"""What pre-trained features are worth: fine-tuning, neighbours, components. Chapter: self_supervision.
+"""What pre-trained features are worth: fine-tuning. Chapter: self_supervision.
 
 The linear probe is `probes.linear_probe`.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from medgen_utils.domains import DomainDataset
 from medgen_utils.training import ERM, Augmentation, fit
@@ -37,14 +36,3 @@ def fine_tune(
         batch_size=batch_size, augment=augment, seed=seed, device=device,
     )  # fmt: skip
     return model
-
-
-def nearest(z_query: Tensor, z: Tensor, k: int) -> Tensor:
-    """Retrieval: positions (n, k) in ``z`` (m, d) of the k rows most similar (cosine) to each of z_query (n, d)."""
-    return (F.normalize(z_query, dim=1) @ F.normalize(z, dim=1).T).topk(k, dim=1).indices
-
-
-def principal_components(z: Tensor, k: int = 2) -> Tensor:
-    """PCA view: the centred features (n, d) along their k directions of largest variance, (n, k); signs are free."""
-    centred = z - z.mean(0)
-    return centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:k].T
