@@ -324,6 +324,17 @@ def grader_hospitals(large_called_malignant: float = 0.9, label_flips: float = 0
     return (*(replace(hospital, **errors) for hospital in _sources(3)), Hospital(NEW_HOSPITAL))
 
 
+def careless_hospitals(label_flips: float = 0.4, irregularity: float = 0.15) -> tuple[Hospital, ...]:
+    """Three sources, at the last of which this share of labels is recorded wrongly; an ordinary new hospital.
+
+    Shows: where one source is harder than the others, methods that ask for equal or small largest risks follow its
+    labels (V-REx, group DRO). Constructed demonstration. Chapter: feature_alignment.
+    """
+    hospitals = (*_sources(3), Hospital(NEW_HOSPITAL))
+    first, second, third, new = (replace(hospital, irregularity=irregularity) for hospital in hospitals)
+    return first, second, replace(third, label_flips=label_flips), new
+
+
 def habit_hospitals(irregularity: float = 0.15, marked: bool = True) -> tuple[Hospital, ...]:
     """Hospital A, which sees most cancers, marks its images by habit; B and C (same scanner) do not (Zech et al. 2018).
 

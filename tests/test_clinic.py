@@ -19,6 +19,7 @@ PRESETS = {
     "shortcut": clinic.shortcut_hospitals(),
     "graders": clinic.grader_hospitals(),
     "habit": clinic.habit_hospitals(),
+    "careless": clinic.careless_hospitals(),
 }
 
 
@@ -291,3 +292,12 @@ def test_the_habit_without_markers_is_the_same_patients():
     away = torch.ones(28, 28, dtype=bool)
     away[rows, columns] = False
     assert torch.equal(marked.x[:, :, away], plain.x[:, :, away]) and torch.equal(marked.y, plain.y)
+
+
+def test_only_the_careless_hospital_records_wrong_labels():
+    images = make_clinic(clinic.careless_hospitals(), 1000, seed=5)
+    for name, share in zip(images.domain_names, (0.0, 0.0, 0.4, 0.0), strict=True):
+        part = images.only(name)
+        assert within_binomial_bounds((part.y != part.true_y).long(), share) or (
+            share == 0 and (part.y == part.true_y).all()
+        )

@@ -5,7 +5,7 @@ from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.few_labels import few_labels, keep_labels
 from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
-from medgen_utils.benchmark.inside import calls, dealt_out, look_inside, scores_and_probes
+from medgen_utils.benchmark.inside import dealt_out, look_inside
 from medgen_utils.benchmark.one_source import OneSource, together, train_on_each
 from medgen_utils.benchmark.pools import compare_pools, part, pooled
 from medgen_utils.benchmark.protocol import KEY, Task, run, run_task
@@ -18,9 +18,8 @@ from medgen_utils.benchmark.three_rules import candidates, chosen_by_rules
 from medgen_utils.selection import RULES
 
 __all__ = [
-    "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "calls", "candidates",
+    "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "candidates",
     "chosen_by_rules", "compare", "compare_frozen", "compare_pools", "dealt_out", "evidence", "few_labels",
     "few_patients", "find_budget", "keep_labels", "left_out", "look_inside", "part", "pooled", "provenance",
-    "read_results", "repair_control", "run", "run_task", "scores_and_probes", "site_probes", "sweep", "together",
-    "train_on_each",
+    "read_results", "repair_control", "run", "run_task", "site_probes", "sweep", "together", "train_on_each",
 ]  # fmt: skip

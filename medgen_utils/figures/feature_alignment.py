@@ -27,9 +27,12 @@ def by_seed(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "domain", "seed", "value"])
 
 
-def at_each_hospital(result: Result) -> Figure:
-    """A line a method: a point a seed at each hospital, side by side."""
-    axis = plotting.dot_plot(by_seed(result), "method", "domain")
+def at_each(result: Result, domains: Sequence[str] | None = None, methods: Sequence[str] | None = None) -> Figure:
+    """A line a method: a point a seed at each hospital, side by side; ``domains`` and ``methods`` pick some."""
+    table = by_seed(result)
+    table = table[table["domain"].isin(domains or list(table["domain"]))]
+    table = table[table["method"].isin(methods or result.methods)]
+    axis = plotting.dot_plot(table, "method", "domain")
     plt.close(axis.figure)  # returned, so shown once
     line = f"a point a seed · {result.about.line(result.frame['seed'].nunique())}"
     return plotting.footer(axis.figure, line, result.about.credit)
@@ -38,7 +41,7 @@ def at_each_hospital(result: Result) -> Figure:
 def shares_called(calls: pd.DataFrame) -> Figure:
     """A line a method: the share called malignant at each hospital, a point a seed, and the true shares as lines.
 
-    calls: what `benchmark.calls` returns.
+    calls: of `benchmark.look_inside`.
     """
     axis = plotting.dot_plot(
         calls.rename(columns={"called": "value"}), "method", "domain", label="share called malignant", reference=None
@@ -117,7 +120,7 @@ def three_rules(picked: pd.DataFrame, level: float, level_label: str) -> Figure:
 def more_alignment(swept: pd.DataFrame, weights: dict[str, float], real: pd.DataFrame) -> Figure:
     """The probe's accuracy against the AUROC: over weights of a penalty on the clinic, from ERM to CORAL on real sites.
 
-    swept, real: what `benchmark.scores_and_probes` returns; weights: method -> weight, of those in ``swept``.
+    swept, real: what `Inside.table` returns; weights: method -> weight, of those in ``swept``.
     """
     figure, axes = plt.subplots(2, 1, figsize=(5.4, 6.2), layout="constrained")
     means = swept.assign(weight=swept["method"].map(weights)).groupby(["domain", "weight"], sort=False).mean("auroc")
@@ -145,14 +148,13 @@ def more_alignment(swept: pd.DataFrame, weights: dict[str, float], real: pd.Data
 
 
 def at_weight(looks: Sequence[Look], weights: dict[str, float]) -> Callable[[float], Figure]:
-    """A function of the weight that draws the features of the first network trained with it, and the mean AUROCs."""
-    first = {}
-    for look in looks:
-        first.setdefault(weights[look.method], look)
-    scores = {
-        weight: pd.DataFrame([look.auroc for look in looks if weights[look.method] == weight]).mean()
-        for weight in first
-    }
+    """A function of the weight that draws the features of the first network trained with it, and the mean AUROCs.
+
+    weights: method -> weight; looks of other methods are left out.
+    """
+    of = {w: [look for look in looks if look.method == name] for name, w in weights.items()}
+    first = {weight: mine[0] for weight, mine in of.items()}
+    scores = {weight: pd.DataFrame([look.auroc for look in mine]).mean() for weight, mine in of.items()}
 
     def draw(weight: float) -> Figure:
         figure, axes = plt.subplots(1, 3, figsize=(5.8, 2.6), width_ratios=(1, 1, 0.8), layout="constrained")

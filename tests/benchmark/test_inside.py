@@ -4,34 +4,32 @@ import numpy as np
 import pytest
 import torch
 
-from medgen_utils.benchmark import (
-    Contender,
-    calls,
-    compare,
-    dealt_out,
-    look_inside,
-    scores_and_probes,
-)
+from medgen_utils.benchmark import Contender, compare, dealt_out, look_inside
 from medgen_utils.clinic import NEW_HOSPITAL, make_clinic
 from medgen_utils.feature_alignment import CDANN, DANN
 from tests.benchmark.small import FEW, HOSPITALS
 
 IMAGES = make_clinic(HOSPITALS, 60, seed=0, size=16)
 OPTIONS = {"steps": 6, "width": 4, "n_jobs": 1, "seeds": (0, 1)}
-SHARED = {"learning_rate": (1e-2,) * 3}
 
 
 @pytest.fixture(scope="module")
-def looks():
+def inside():
     methods = [FEW[0], Contender("DANN", "a", DANN), Contender("CDANN", "a", CDANN)]
     return look_inside(methods, IMAGES, [NEW_HOSPITAL], **OPTIONS)
 
 
-def test_it_is_the_network_that_compare_trains(looks):
+@pytest.fixture
+def looks(inside):
+    return inside.looks
+
+
+def test_it_is_the_network_that_compare_trains(inside):
     result = compare([FEW[0]], IMAGES, target=NEW_HOSPITAL, validation_share=0.2, **OPTIONS)
-    expected = result.scores().set_index("unit")["value"]
-    seen = {f"seed {look.seed}": look.auroc[NEW_HOSPITAL] for look in looks if look.method == "ERM"}
-    assert seen == pytest.approx(expected.to_dict())
+    expected = result.scores().set_index("unit")["value"].to_dict()
+    assert expected == inside.result.scores().set_index(["method", "unit"])["value"]["ERM"].to_dict()
+    seen = {f"seed {look.seed}": look.auroc[NEW_HOSPITAL] for look in inside.looks if look.method == "ERM"}
+    assert seen == expected and inside.result.methods[0] == "ERM"
 
 
 def test_a_look_is_at_held_back_images_of_the_sources(looks):
@@ -54,9 +52,10 @@ def test_only_a_discriminator_that_sees_the_features_alone_is_a_witness(looks):
 
 def test_several_targets_left_out_together_are_scored_apart():
     pair = ("hospital C", NEW_HOSPITAL)
-    (look,) = look_inside([FEW[0]], IMAGES, [pair], steps=2, width=4, n_jobs=1)
+    inside = look_inside([FEW[0]], IMAGES, [pair], steps=2, width=4, n_jobs=1)
+    (look,) = inside.looks
     assert tuple(look.auroc) == pair and set(look.domain) == {"hospital A", "hospital B"}
-    assert scores_and_probes([look])["domain"].tolist() == list(pair)
+    assert inside.table()["domain"].tolist() == list(pair)
 
 
 def test_what_is_more_than_an_algorithm_is_refused():
@@ -64,11 +63,11 @@ def test_what_is_more_than_an_algorithm_is_refused():
         look_inside([FEW[2]], IMAGES, [NEW_HOSPITAL], steps=2, width=4, n_jobs=1)
 
 
-def test_a_share_is_never_wrong_by_more_than_its_images(looks):
-    table = calls(looks)
+def test_a_share_is_never_wrong_by_more_than_its_images(inside):
+    table = inside.calls()
     assert len(table) == 3 * 2 * 3
     assert ((table["prevalence"] - table["called"]).abs() <= table["error"] + 1e-12).all()
-    look = looks[0]
+    look = inside.looks[0]
     first = table.iloc[0]
     here = look.domain == first["domain"]
     assert first["called"] == look.called[here].mean() and first["error"] == (look.called != look.y)[here].mean()
@@ -86,3 +85,11 @@ def test_names_dealt_out_keep_their_numbers_and_leave_the_target_alone():
 def test_other_seeds_deal_other_names():
     assert not torch.equal(dealt_out(IMAGES, seed=0).domain, dealt_out(IMAGES, seed=1).domain)
     assert torch.equal(dealt_out(IMAGES, seed=1).domain, dealt_out(IMAGES, seed=1).domain)
+
+
+def test_two_looks_side_by_side_have_the_networks_of_both(inside):
+    other = look_inside([Contender("again", "a")], IMAGES, [NEW_HOSPITAL], **OPTIONS)
+    both = inside.beside(other)
+    assert len(both.looks) == 8 and both.result.methods == (*inside.result.methods, "again")
+    scores = both.table().set_index(["method", "seed"])["auroc"]
+    assert (scores["again"] == scores["ERM"]).all()
