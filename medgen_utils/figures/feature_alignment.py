@@ -123,7 +123,8 @@ def more_alignment(swept: pd.DataFrame, weights: dict[str, float], real: pd.Data
     swept, real: what `Inside.table` returns; weights: method -> weight, of those in ``swept``.
     """
     figure, axes = plt.subplots(2, 1, figsize=(5.4, 6.2), layout="constrained")
-    means = swept.assign(weight=swept["method"].map(weights)).groupby(["domain", "weight"], sort=False).mean("auroc")
+    means = swept.assign(weight=swept["method"].map(weights)).groupby(["domain", "weight"], sort=False)
+    means = means[["probe", "auroc"]].mean()
     for k, domain in enumerate(dict.fromkeys(swept["domain"])):
         line = means.loc[domain].sort_index()
         style = {"marker": plotting.MARKERS[k], "color": plotting.PALETTE[k]}
