@@ -281,6 +281,21 @@ def acquisition_hospitals(sources: int = 3, unseen_gain: float = 0.30) -> tuple[
     return (*_sources(sources), Hospital(NEW_HOSPITAL, gain=unseen_gain))
 
 
+def spread_hospitals(sources: int = 3, unseen_gain: float = 0.3) -> tuple[Hospital, ...]:
+    """2 to 6 sources whose gains fall in equal ratios from 1 to 0.55, then a darker unseen hospital.
+
+    Shows: sources that differ among themselves in the direction in which the unseen one differs from them, so that
+    rehearsal has something to rehearse. ValueError for another number. Constructed. Chapter: meta_learning.
+    """
+    if not 2 <= sources <= 6:
+        raise ValueError(f"{sources} source hospitals: choose 2 to 6")
+    gains = np.geomspace(1.0, 0.55, sources)
+    return (
+        *(Hospital(f"hospital {'ABCDEF'[k]}", gain=float(gain)) for k, gain in enumerate(gains)),
+        Hospital(NEW_HOSPITAL, gain=unseen_gain),
+    )
+
+
 def population_hospitals(unseen_size: float = 0.12) -> tuple[Hospital, ...]:
     """Three sources with lesions of the usual size, then a screening hospital that finds them small.
 

@@ -14,6 +14,7 @@ from medgen_utils.clinic import Hospital, make_clinic
 NEUTRAL = Hospital("neutral", noise=0.0, stain=(1.0, 1.0, 1.0))
 PRESETS = {
     "acquisition": clinic.acquisition_hospitals(),
+    "spread": clinic.spread_hospitals(),
     "population": clinic.population_hospitals(),
     "prevalence": clinic.prevalence_hospitals(),
     "shortcut": clinic.shortcut_hospitals(),
@@ -244,10 +245,19 @@ def test_make_clinic_refuses_bad_input(change, message):
         make_clinic(**({"hospitals": [Hospital("a")], "n": 2, "seed": 0} | change))
 
 
+@pytest.mark.parametrize("preset", [clinic.acquisition_hospitals, clinic.spread_hospitals])
 @pytest.mark.parametrize("number", [1, 7])
-def test_acquisition_hospitals_refuses_other_numbers(number):
+def test_presets_of_several_sizes_refuse_other_numbers(preset, number):
     with pytest.raises(ValueError, match=f"{number} source"):
-        clinic.acquisition_hospitals(number)
+        preset(number)
+
+
+@pytest.mark.parametrize("number", [2, 3, 6])
+def test_spread_hospitals_cover_the_same_gains_in_equal_ratios_and_the_new_one_is_darker(number):
+    *sources, new = clinic.spread_hospitals(number)
+    gains = np.array([hospital.gain for hospital in sources])
+    assert len(gains) == number and gains[0] == 1 and gains[-1] == pytest.approx(0.55) and new.gain < gains[-1]
+    assert np.ptp(gains[1:] / gains[:-1]) < 1e-9
 
 
 def test_true_labels_replace_the_graders_where_asked():

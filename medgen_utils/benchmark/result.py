@@ -137,6 +137,13 @@ class Result:
         methods = (*self.methods, *other.methods)
         return replace(self, frame=frame, methods=methods, about=about, inside=inside, rises=rises)
 
+    def only(self, *methods: str) -> Result:
+        """The same runs of these methods alone, the first the baseline; ValueError where one is not in the result."""
+        column = "algorithm" if self._has_images else "method"
+        parts = [None if part is None else part[part[column].isin(methods)] for part in (self.frame, self.inside)]
+        rises = self.rises[self.rises.index.isin(methods)]
+        return replace(self, frame=parts[0], inside=parts[1], methods=methods, rises=rises)
+
     def differences_by_domain(self, level: float = 0.95) -> pd.DataFrame:
         """Each other method minus the baseline at each domain: method, domain, value, low, high.
 

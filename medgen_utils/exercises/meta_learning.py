@@ -5,37 +5,9 @@ from functools import partial
 import numpy as np
 import torch
 from scipy import optimize
-from torch import Tensor
-from torch.nn import functional as F
 
-from medgen_utils import evaluation, meta_learning
 from medgen_utils.exercises.feedback import Asked, NotYet, described, exercise, numbers, tensor
-
-Points = tuple[Tensor, Tensor]
-
-
-def draw_hospital(agreement: float, seed: int, n: int = 400) -> Points:
-    """x (n, 2), the contour's score and a marker of 1 or -1 that agrees with y (n,) this often: the chapter's case."""
-    generator = torch.Generator().manual_seed(seed)
-    y = torch.arange(n).double() % 2
-    sign = 2 * y - 1
-    contour = sign + 1.2 * torch.randn(n, generator=generator).double()
-    marker = torch.where(torch.rand(n, generator=generator) < agreement, sign, -sign)
-    return torch.stack([contour, marker], 1), y
-
-
-def logistic_loss(parameters: dict[str, Tensor], hospital: Points) -> Tensor:
-    """Mean cross-entropy of the model of two parameters."""
-    return F.binary_cross_entropy_with_logits(hospital[0] @ parameters["w"], hospital[1])
-
-
-def rehearsed(w: Tensor, virtual_train: Points, virtual_test: Points, step: float, beta: float, first_order: bool):
-    """Value and gradient of MLDG at w (2,)."""
-    value, gradients = meta_learning.meta_gradient(
-        logistic_loss, {"w": w}, virtual_train, virtual_test,
-        inner_learning_rate=step, beta=beta, first_order=first_order,
-    )  # fmt: skip
-    return value, gradients["w"]
+from medgen_utils.meta_learning.two_weights import auroc_at, draw_hospital, rehearsed, rehearsed_risk
 
 
 @exercise(
@@ -50,13 +22,13 @@ def rehearsed(w: Tensor, virtual_train: Points, virtual_test: Points, step: floa
 def first_order(asked: Asked) -> str:
     a, b, w = draw_hospital(0.95, 0), draw_hospital(0.55, 1), torch.tensor([0.2, 0.6], dtype=torch.float64)
     given = tensor(asked(w, a, b, 2.0, 0.5), (2,))
-    if torch.allclose(given, rehearsed(w, a, b, 2.0, 0.5, first_order=False)[1]):
+    if torch.allclose(given, rehearsed(w, a, b, 2.0, beta=0.5)[1]):
         return "This is the exact gradient: leave the Hessian out."
-    if torch.allclose(given, rehearsed(w, a, b, 0.0, 0.5, first_order=True)[1]):
+    if torch.allclose(given, rehearsed(w, a, b, 0.0, beta=0.5, first_order=True)[1]):
         return "The gradient of G must be taken after the trial step, not at w."
     for step, beta in ((2.0, 0.5), (0.5, 1.0)):
         given = tensor(asked(w, a, b, step, beta), (2,))
-        if not torch.allclose(given, rehearsed(w, a, b, step, beta, first_order=True)[1]):
+        if not torch.allclose(given, rehearsed(w, a, b, step, beta=beta, first_order=True)[1]):
             return f"With alpha {step} and beta {beta} this is another gradient: which hospital is each part taken at?"
     return "Correct."
 
@@ -111,18 +83,17 @@ def misleading(asked: Asked) -> str:
     agreements = numbers(asked(), 3)
     if not all(0 <= share <= 1 for share in agreements):
         return f"Three shares from 0 to 1 are asked for, got {agreements}."
-    one, other, (x, y) = (draw_hospital(agreement, seed) for seed, agreement in enumerate(agreements))
+    one, other, unseen = (draw_hospital(agreement, seed) for seed, agreement in enumerate(agreements))
     aurocs = []
     for step in (0.0, 4.0):
-        risk = partial(_mean_of_both_splits, one=one, other=other, step=step)
+        risk = partial(_risk_of_list, one=one, other=other, step=step)
         point = torch.from_numpy(optimize.minimize(risk, np.ones(2), method="Nelder-Mead").x)
-        aurocs.append(evaluation.auroc(y.long().numpy(), (x @ point).numpy()))
+        aurocs.append(auroc_at(point, unseen))
     said = f"ERM reaches an AUROC of {aurocs[0]:.3f} at the unseen hospital and MLDG {aurocs[1]:.3f}"
     if aurocs[1] < aurocs[0] - 0.001:
         return f"Correct: {said}."
     return f"{said}, which is no worse. Where would a marker that MLDG gives up have helped?"
 
 
-def _mean_of_both_splits(w: np.ndarray, one: Points, other: Points, step: float) -> float:
-    sides = [rehearsed(torch.from_numpy(w), *pair, step, 1.0, False)[0] for pair in ((one, other), (other, one))]
-    return (sum(sides) / 4).item()
+def _risk_of_list(w: np.ndarray, **where) -> float:
+    return rehearsed_risk(torch.from_numpy(w), **where).item()

@@ -161,6 +161,17 @@ def test_results_stand_beside_each_other_as_if_run_together():
     pd.testing.assert_frame_equal(joined.differences(), together.differences())
 
 
+def test_a_pair_has_a_baseline_of_its_own():
+    together = images(0.3)
+    pair = together.only("remedy", "ERM")
+    assert pair.methods == ("remedy", "ERM")
+    assert pair.differences()["value"].tolist() == pytest.approx((-together.differences()["value"]).tolist())
+    assert set(together.only("ERM").frame["algorithm"]) == {"ERM"}
+    assert stored([0.01] * 4).only("remedy").table().index.tolist() == ["remedy"]
+    with pytest.raises(ValueError, match="nobody"):
+        together.only("ERM", "nobody")
+
+
 def test_results_of_other_runs_do_not_stand_beside():
     one, other = images(), images(domains=("Cairo",))
     with pytest.raises(ValueError, match="in both"):
