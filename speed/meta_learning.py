@@ -1,6 +1,6 @@
 """Seconds per training step of the meta-learning methods, as a ratio to ERM in the same run, on one thread.
 
-    .venv/bin/python speed/meta_learning.py
+.venv/bin/python speed/meta_learning.py
 """
 
 from medgen_utils.benchmark import Contender

@@ -48,7 +48,7 @@ def test_training_takes_the_gpu_where_there_is_one_and_comes_back(dataset, monke
         assert model.seen == {False}
 
 
-WITH_TORCH_FUNC = [contender for contender in CONTENDERS if contender.algorithm.__module__.endswith("meta_learning")]
+WITH_TORCH_FUNC = [contender for contender in CONTENDERS if ".meta_learning." in contender.algorithm.__module__]
 OTHERS = [contender for contender in CONTENDERS if contender not in WITH_TORCH_FUNC]
 
 

@@ -110,7 +110,7 @@ def at_trial_step(a: Points, b: Points, unseen: Points) -> Callable[[float], Fig
             axis.plot(*w, "o", color=colour, markersize=8)
             axis.annotate(text, w.tolist(), (7, 5), textcoords="offset points", color=colour)
         there, before = (two_weights.auroc_at(w, unseen) for w in (point, still))
-        axis.set_title(f"unseen hospital: AUROC {there:.2f} (ERM {before:.2f})", fontsize=11)
+        axis.set_title(f"unseen hospital: AUROC {there:.2f} (ERM {before:.2f})", fontsize=11, loc="left")
         return figure
 
     return draw
@@ -194,7 +194,7 @@ def _scores_of_patients(result: Result) -> pd.DataFrame:
 
 
 def duels(result: Result, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Pairs of methods of a result, a row a pair "this - that": seconds of a run of each, AUROC difference, interval.
+    """Pairs of methods of a result, a row a pair "beside that: this": seconds of a run of each, difference, interval.
 
     The interval is over patients and seeds; ``better``: seeds at which the first of the pair is ahead.
     """
@@ -203,8 +203,8 @@ def duels(result: Result, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     for one, other in pairs:
         row = result.only(other, one).differences().iloc[0]
         ahead = f"{row['better']} of {row['units']} seeds"
-        rows[f"{one} - {other}"] = [seconds[one], seconds[other], row["value"], row["low"], row["high"], ahead]
-    columns = ["s", "s of the other", "difference", "low", "high", "better"]
+        rows[f"beside {other}: {one}"] = [seconds[one], seconds[other], row["value"], row["low"], row["high"], ahead]
+    columns = ["s", "s beside", "difference", "low", "high", "better"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return table.round(dict.fromkeys(columns[:2], 1) | dict.fromkeys(columns[2:5], 3))
 
@@ -257,7 +257,7 @@ def class_distances(result: Result, temperature: float = 2.0) -> pd.DataFrame:
 def _logits(images: pd.DataFrame) -> tuple[Tensor, Tensor]:
     """Logits (n, 2), up to a constant an image, and labels (n,): the divergence does not see the constant."""
     p = images[["prob_0", "prob_1"]].clip(lower=np.finfo(float).tiny)
-    return torch.from_numpy(np.log(p.to_numpy())), torch.from_numpy(images["y"].to_numpy())
+    return torch.from_numpy(np.log(p.to_numpy())), torch.tensor(images["y"].to_numpy())
 
 
 def agreement_and_score(table: pd.DataFrame) -> Figure:
