@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const { make: node, button } = window.medgenLive;
-  const VIEWS = { "Covariate shift": "0,0,198,220", "Prior shift": "198,0,198,220", "Concept shift": "0,234,198,220", "Shortcut": "198,234,198,220" };
+  const VIEWS = { "Covariate shift": "2,2,186,216", "Prior shift": "202,2,186,216", "Concept shift": "2,236,186,216", "Shortcut": "202,236,186,216" };
   const LISTS = { Kind: "Kind", Family: "Family of remedy", Images: "Images" };
   const YES = { Sites: "says how many sites", "Executed here": "runs in this book", "In this book": "source of a claim" };
 
