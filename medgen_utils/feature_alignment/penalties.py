@@ -124,9 +124,6 @@ def group_dro_weights(weights: Tensor, risks: Tensor, step_size: float) -> Tenso
     return torch.softmax(weights.detach().log() + step_size * risks.detach(), dim=0)
 
 
-# ------------------------------------------------------------------------------------------------------ gradients
-
-
 def irm_penalty(logits: Tensor, y: Tensor) -> Tensor:
     """How much this domain would gain from rescaling the logits: unbiased estimate of a squared slope.
 
@@ -139,6 +136,9 @@ def irm_penalty(logits: Tensor, y: Tensor) -> Tensor:
         raise ValueError(f"logits of {len(logits)} image(s): the two half-batches need one image each")
     slopes = (logits.softmax(1) * logits).sum(1) - logits.gather(1, y[:, None]).squeeze(1)
     return slopes[0::2].mean() * slopes[1::2].mean()
+
+
+# ------------------------------------------------------------------------------------------------------ gradients
 
 
 def fishr_penalty(features: Sequence[Tensor], logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:

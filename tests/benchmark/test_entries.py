@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 from medgen_utils import clinic
 from medgen_utils.benchmark import Task, entries, evidence, protocol, run_task, runs
@@ -130,3 +131,16 @@ def test_the_protocol_that_is_written_down_is_the_one_that_runs():
     assert {problem.seeds for problem in PROBLEMS if problem.real} == {3} and "Three seeds a target" in text
     assert {problem.seeds for problem in PROBLEMS if not problem.real} == {20} and "20 clinics" in text
     assert protocol.EVALUATIONS == 8 and "at eight evenly spaced steps" in text
+
+
+def test_the_literature_map_counts_a_method_to_the_family_of_the_scoreboard():
+    works = yaml.safe_load((Path(__file__).parents[2] / "chapters/atlas.yml").read_text())["works"]
+    families = {c.algorithm.__name__: c.family for c in CONTENDERS if "alignment" in c.family}
+    said = {
+        name.rpartition(".")[2]: work["family"]
+        for work in works.values()
+        for name in work.get("executed", [])
+        if name.rpartition(".")[2] in families
+    }
+    assert {"IRM", "VREx", "Fishr", "Fish", "CORAL"} <= set(said)
+    assert {name: family for name, family in said.items() if family != families[name]} == {}
