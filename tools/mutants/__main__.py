@@ -45,10 +45,11 @@ def judge_room(chosen: Sequence[Change]) -> list[list]:
         bench = judge.Bench(ROOT, Path(folder))
         for change in chosen:
             verdict = bench.judge(change)
-            print(".", end="", flush=True)
-            rows.append(
-                [*change[:6], verdict.outcome, verdict.failed[0] if verdict.failed else "", round(verdict.seconds, 1)]
+            print(
+                f"{verdict.outcome:8} {verdict.seconds:5.0f} s  {change.module}:{change.line}  {verdict.test}",
+                flush=True,
             )
+            rows.append([*change[:6], verdict.outcome, verdict.test, round(verdict.seconds, 1)])
     return rows
 
 
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     jobs = sorted((list(group) for _, group in groupby(chosen, room)), key=len, reverse=True)
     judge.load_libraries()
     RESULT.parent.mkdir(exist_ok=True)
-    known, survived, unexplained = reasons(), 0, 0
+    survivors = []
     with (
         RESULT.open("w", encoding="utf-8", newline="") as file,
         multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool,
@@ -74,15 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for rows in pool.imap_unordered(judge_room, jobs):
             writer.writerows(rows)
             file.flush()
-            for module, line, _, _, before, after, outcome, test, seconds in rows:
-                print(f"{outcome:8} {seconds:5.0f} s  {module}:{line}  {test}", flush=True)
-                if outcome == "passed":
-                    reason = known.get((module, before, after))
-                    survived, unexplained = survived + 1, unexplained + (reason is None)
-                    print(f"    - {before}\n    + {after}\n    {reason or 'no reason is known'}", flush=True)
-    share = survived / max(len(chosen), 1)
+            survivors += [(row[0], row[4], row[5]) for row in rows if row[6] == "passed"]
+    known = reasons()
+    for module, before, after in survivors:
+        print(
+            f"{module}\n    - {before}\n    + {after}\n    {known.get((module, before, after), 'no reason is known')}"
+        )
+    share, unexplained = len(survivors) / max(len(chosen), 1), sum(key not in known for key in survivors)
     minutes = (time.perf_counter() - start) / 60
-    print(f"seed {options.seed}: {len(chosen)} changes, {survived} survived ({share:.1%}), {minutes:.0f} minutes")
+    print(f"seed {options.seed}: {len(chosen)} changes, {len(survivors)} survived ({share:.1%}), {minutes:.0f} minutes")
     print(f"{unexplained} without a reason in {KNOWN.relative_to(ROOT)}")
     return int(share > LIMIT or unexplained > 0)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +29,10 @@ LIBRARIES = (
     "matplotlib.pyplot", "joblib", "tqdm.auto", "hypothesis", "IPython.display", "ipywidgets", "yaml", "jinja2",
     "torchmetrics.classification", "torchmetrics.functional", "kornia.augmentation", "bs4", "jsonschema",
 )  # fmt: skip
-SLOW = 4.0
-"""Seconds of a processor above which a test is left out."""
+SECONDS = 90
+"""Of a processor, for the tests of one module; a change that takes longer where the code as it is does not is found."""
+WAIT = 1200.0
+"""Seconds on the clock, for what waits and computes nothing."""
 OWN = ("medgen_utils", "tests", "tools", "conftest", "explorer")
 COPIED = (
     "medgen_utils",
@@ -46,33 +49,21 @@ COPIED = (
 
 
 class Verdict(NamedTuple):
-    """``outcome``: passed, failed or timeout; the tests that failed; seconds; processor's seconds of each test."""
+    """``outcome``: passed, failed or timeout; the first test that failed, "" where none ran; seconds on the clock."""
 
     outcome: str
-    failed: tuple[str, ...]
+    test: str
     seconds: float
-    durations: dict[str, float]
 
 
 class Recorder:
-    """A plugin of pytest that notes what failed and how long each test took, set-up included.
+    """A plugin of pytest that notes the first test that failed."""
 
-    The processor's seconds, and not those on the clock, so that other work on the machine makes no test slow.
-    """
-
-    def __init__(self):
-        self.failed, self.durations = [], {}
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None):
-        start = time.process_time()
-        result = yield
-        self.durations[item.nodeid] = time.process_time() - start
-        return result
+    failed = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.failed.append(report.nodeid)
+            self.failed = self.failed or report.nodeid
 
 
 def load_libraries() -> None:
@@ -94,35 +85,35 @@ def copy_of_checkout(root: Path, to: Path) -> Path:
     return to
 
 
-def run_tests(copy: Path, tests: Sequence[str], options: Sequence[str] = (), limit: float = 900.0) -> Verdict:
-    """Run pytest on ``tests`` in a fork of this process, with these options; stopped after ``limit`` seconds."""
+def run_tests(copy: Path, *arguments: str) -> Verdict:
+    """Run pytest with these arguments in a fork of this process, up to the first failure."""
     answer, start = copy / "verdict.json", time.perf_counter()
     answer.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
-        _be_pytest(copy, [*options, *tests], answer)
-    done = 0
-    while not done and time.perf_counter() - start < limit:
+        _be_pytest(copy, arguments, answer)
+    done, status = 0, 0
+    while not done and time.perf_counter() - start < WAIT:
         time.sleep(0.05)
-        done, _ = os.waitpid(child, os.WNOHANG)
+        done, status = os.waitpid(child, os.WNOHANG)
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # it leads a group, so whatever it started ends with it
     seconds = time.perf_counter() - start
     if not done:
         os.waitpid(child, 0)
-        return Verdict("timeout", (), seconds, {})
+    if not done or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+        return Verdict("timeout", "", seconds)
     if not answer.is_file():
-        return Verdict("failed", ("the test process ended",), seconds, {})
-    code, failed, durations = json.loads(answer.read_text())
-    if code in (0, 5):  # 5: no test was left to run
-        return Verdict("passed", (), seconds, durations)
-    return Verdict("failed", tuple(failed) or ("collection",), seconds, durations)
+        return Verdict("failed", "", seconds)  # the process itself broke down
+    code, failed = json.loads(answer.read_text())
+    return Verdict("passed" if code in (0, 5) else "failed", failed, seconds)  # 5: no test was left to run
 
 
 def _be_pytest(copy: Path, arguments: Sequence[str], answer: Path) -> None:
     """What the fork does; it never returns."""
     try:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
         os.chdir(copy)
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1), os.dup2(silence, 2)
@@ -133,61 +124,61 @@ def _be_pytest(copy: Path, arguments: Sequence[str], answer: Path) -> None:
             del sys.modules[name]
         importlib.invalidate_caches()
         recorder = Recorder()
-        code = pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins=[recorder])
-        answer.write_text(json.dumps([int(code), recorder.failed, recorder.durations]))
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments], plugins=[recorder])
+        answer.write_text(json.dumps([int(code), recorder.failed]))
     finally:
         os._exit(0)
 
 
-def tests_of(copy: Path, module: str) -> Iterator[list[str]]:
-    """The tests of a module, the test file of its name; then the others of its folder, or of every method."""
+def tests_of(module: str) -> str:
+    """The test file of a module's name."""
     path = Path("tests", module)
-    own = path.with_name(f"test_{path.stem.strip('_')}.py")
-    yield [str(own)]
-    if len(path.parts) > 2:
-        beside = sorted(str(other.relative_to(copy)) for other in (copy / path.parent).glob("test_*.py"))
-        yield [other for other in beside if other != str(own)]
-    else:
-        yield ["tests/test_every_method.py"]
+    return str(path.with_name(f"test_{path.stem.strip('_')}.py"))
 
 
 class Bench:
-    """A copy of the checkout in which changes are judged, and how long its tests take unchanged."""
+    """A copy of the checkout in which changes are judged."""
 
     def __init__(self, root: Path, folder: Path):
         self.copy, self.known = copy_of_checkout(root, folder), {}
 
-    def unchanged(self, tests: Sequence[str]) -> tuple[list[str], float]:
-        """Options that leave out what is slow or fails on the code as it is (for want of a built site), and a limit.
-
-        RuntimeError where no test runs at all: then no change can be judged.
-        """
-        if tuple(tests) not in self.known:
-            verdict = run_tests(self.copy, tests)
-            if not verdict.durations:
-                raise RuntimeError(f"{', '.join(tests)}: no test runs on the code as it is ({verdict.outcome})")
-            slow = {test for test, seconds in verdict.durations.items() if seconds > SLOW}
-            left_out = [option for test in sorted(slow | set(verdict.failed)) for option in ("--deselect", test)]
-            self.known[tuple(tests)] = ["-x", *left_out], 60 + 4 * verdict.seconds
-        return self.known[tuple(tests)]
+    def unchanged(self, *arguments: str) -> str:
+        """The outcome on the code as it is, asked for once."""
+        if arguments not in self.known:
+            self.known[arguments] = run_tests(self.copy, *arguments).outcome
+        return self.known[arguments]
 
     def judge(self, change: Change) -> Verdict:
-        """Whether a fast test of the module notices the change; the code is put back."""
-        path = self.copy / "medgen_utils" / change.module
-        before, start = path.read_bytes(), time.perf_counter()
-        verdict = Verdict("passed", (), 0.0, {})
-        for tests in filter(None, tests_of(self.copy, change.module)):
-            options, limit = self.unchanged(tests)
-            for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
-                cached.unlink()  # of the same size and second it would pass for the changed code
-            path.write_text(change.code, encoding="utf-8")
-            sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
-            try:
-                verdict = run_tests(self.copy, tests, options, limit)
-            finally:
-                path.write_bytes(before)
-                sys.dont_write_bytecode = False
-                del os.environ["PYTHONDONTWRITEBYTECODE"]
-            if verdict.outcome != "passed":
+        """Whether a test of the module notices the change: fails, or does not end, as it does on the code as it is."""
+        tests, start = tests_of(change.module), time.perf_counter()
+        left_out: list[str] = []
+        while True:
+            verdict = self.run_changed(change, tests, *left_out)
+            if verdict.outcome == "passed":
                 break
+            again = (verdict.test,) if verdict.test else (tests, *left_out)
+            if self.unchanged(*again) != verdict.outcome:
+                break
+            if not verdict.test:  # too slow, or broken, without any change too
+                verdict = Verdict("passed", "", 0.0)
+                break
+            left_out += ["--deselect", verdict.test]  # fails by itself, for example for want of a built site
         return verdict._replace(seconds=time.perf_counter() - start)
+
+    def run_changed(self, change: Change, *arguments: str) -> Verdict:
+        """`run_tests` with the change written into its module; the code is put back."""
+        path = self.copy / "medgen_utils" / change.module
+        before = path.read_bytes()
+        path.write_text(change.code, encoding="utf-8")
+        _forget_compiled(path)
+        try:
+            return run_tests(self.copy, *arguments)
+        finally:
+            path.write_bytes(before)
+            _forget_compiled(path)
+
+
+def _forget_compiled(path: Path) -> None:
+    """Of the same size and second, the compiled form of one version of a module passes for that of the other."""
+    for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+        cached.unlink()
