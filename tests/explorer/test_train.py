@@ -88,6 +88,18 @@ def test_it_trains_stops_and_goes_on_by_keyboard_while_a_cause_is_switched(page)
     assert settle(page).startswith("Ready: four networks") and page.locator(".mgx-plot .home").count() == 0
 
 
+def test_by_touch_it_trains_to_the_end(browser):
+    page = visit(browser, (train.FOLDER / "index.html").as_uri(), viewport={"width": 390, "height": 800}, has_touch=True)
+    page.get_by_label("Scanner").tap()
+    settle(page)
+    page.get_by_role("button", name="Train 300 steps").tap()
+    page.wait_for_function("document.querySelector('progress').value == 300", timeout=4 * PATIENCE)
+    said = settle(page)
+    assert "After 300 steps" in said and all(f"for {name}" in said for name in ("ERM", "Augmentation", "CORAL"))
+    assert page.locator(".mgx-plot .home").count() == 1 and page.complaints == []
+    page.context.close()
+
+
 def test_page_answers_at_once_while_it_trains(page):
     """No pause of the page longer than a tenth of a second, once it has drawn its hospitals; half where it is busy."""
     page.get_by_role("button", name="Train 300 steps").click()
