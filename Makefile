@@ -15,7 +15,7 @@ BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help sweep book test lab serve execute lint format write teach clean site explorer colab zip epub audit-site
-.PHONY: data package publish-check
+.PHONY: data package publish-check mutants speed
 
 # Whoever names a Python gets that one, or is told why not.
 ifeq ($(origin PYTHON),command line)
@@ -75,6 +75,12 @@ explorer: .venv/book ## Train the networks of the three live pages and write all
 	$(BIN)/python -m explorer.train
 	$(BIN)/python -m explorer.detective
 
+mutants: .venv/mutants ## Change the formulas, one place at a time: which changes does no test notice? Under an hour on two idle cores
+	$(BIN)/python -m tools.mutants $(MUTANTS)
+
+speed: .venv/dev _build/peers/ready ## Measure what things cost beside public peers, and write the table of speed/README.md
+	$(BIN)/python -m speed $(SPEED)
+
 colab: .venv-colab/ready ## Run every chapter, fast mode, with the versions that Colab has (one: NOTEBOOK=...)
 	.venv-colab/bin/python -m tools.colab $(NOTEBOOK)
 
@@ -127,6 +133,17 @@ clean: ## Delete what was built (the environment too: rm -rf .venv)
 .venv/dev: .venv/book
 	@echo "Installing what tests, lint and authors need ..."
 	@$(PIP) -q -e '.[dev]'
+	@touch $@
+
+.venv/mutants: .venv/dev
+	@$(PIP) -q -e '.[mutants]'
+	@touch $@
+
+# The peers that nothing else needs, without what they depend on: some pin an old torch. medmnistc's blur needs the
+# system's ImageMagick (Debian: libmagickwand-7.q16-10 or libmagickwand-6.q16-6).
+_build/peers/ready:
+	@$(PIP) -q --no-deps --target _build/peers \
+		pytorch-adapt medmnistc Wand opencv-python-headless confidenceinterval MLstatkit
 	@touch $@
 
 .venv/lab: .venv/book
