@@ -114,6 +114,15 @@ def test_cells_of_one_slide_are_resampled_together():
     assert width[1] > 2 * width[0]
 
 
+@pytest.mark.parametrize("odd", [0, 4])
+def test_every_slide_is_drawn_with_the_same_chance(odd):
+    """Of five slides one: more than three times in one resample of forty, so the upper end is three in five."""
+    votes = np.zeros((5, 2), int)
+    votes[odd, 0] = 1
+    moved = concept_shift.pairs_of_graders(votes, range(5)).set_index("measure").loc["moved"]
+    assert (moved["value"], moved["low"], moved["high"]) == pytest.approx((0.2, 0.0, 0.6))
+
+
 def test_simulated_votes_follow_the_matrices():
     y, votes = concept_shift.simulate_votes(GRADERS, 0.3, 50_000, seed=0)
     assert y.mean() == pytest.approx(0.3, abs=0.01)
@@ -307,6 +316,13 @@ def test_co_teaching_keeps_the_share_it_should(n):
     if n > 1:  # batch normalization needs two images
         _, log = model.objective([Batch(train.x, train.y, train.domain)])
         assert log["kept"] == max(1, round(0.75 * n)) / n
+
+
+def test_co_teaching_keeps_one_image_however_many_it_forgets():
+    train, _ = separable(2, 0.0, seed=0)
+    model = build(concept_shift.CoTeaching, train, seed=0, width=4, hyperparameters={"forget_rate": 0.9, "warm_up": 0})
+    loss, log = model.objective([Batch(train.x, train.y, train.domain)])
+    assert log["kept"] == 0.5 and loss.isfinite()
 
 
 def test_co_teaching_starts_with_two_different_networks_and_trains_both():
