@@ -89,7 +89,9 @@ def test_it_trains_stops_and_goes_on_by_keyboard_while_a_cause_is_switched(page)
 
 
 def test_by_touch_it_trains_to_the_end(browser):
-    page = visit(browser, (train.FOLDER / "index.html").as_uri(), viewport={"width": 390, "height": 800}, has_touch=True)
+    page = visit(
+        browser, (train.FOLDER / "index.html").as_uri(), viewport={"width": 390, "height": 800}, has_touch=True
+    )
     page.get_by_label("Scanner").tap()
     settle(page)
     page.get_by_role("button", name="Train 300 steps").tap()

@@ -16,7 +16,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 FORMULAS = (
     "feature_alignment/*.py",
-    "meta_learning.py",
+    "meta_learning/*.py",
     "data_augmentation/*.py",
     "self_supervision/*.py",
     "concept_shift.py",
