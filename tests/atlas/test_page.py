@@ -11,16 +11,20 @@ from tools.atlas.page import Piece
 from tools.atlas.works import load
 from tools.claims import ledger, places
 
-ATLAS = load()
 CHAPTER = (ROOT / "chapters" / "atlas.md").read_text(encoding="utf-8")
 ALONE = BeautifulSoup((ROOT / page.FOLDER / "index.html").read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return load()
 
 
 def test_page_and_table_are_those_of_the_entries():
     assert page.update(write=False) == [], "run `make write`"
 
 
-def test_both_tables_say_the_same():
+def test_both_tables_say_the_same(atlas):
     rows = [line for line in CHAPTER.split("\n") if line.startswith("| [")]
     marks = re.compile(r"\[((?:[^\[\]])*)\]\([^)]*\)|\*\*|(?<!\w)\*|\*(?!\w)|`")
 
@@ -29,13 +33,13 @@ def test_both_tables_say_the_same():
 
     written = [[plain(cell) for cell in row.strip("| ").split(" | ")] for row in rows]
     shown = [[cell.get_text().strip() for cell in row("td")] for row in ALONE.select(".mg-atlas-works tbody tr")]
-    assert len(shown) == len(rows) == len(ATLAS.works)
+    assert len(shown) == len(rows) == len(atlas.works)
     for own, other in zip(written, shown, strict=True):
         assert [cell for cell in own if cell] == [cell for cell in other if cell]
 
 
-def test_links_lead_to_works_claims_and_cells_that_are_there():
-    keys, claims = {work.key for work in ATLAS.works}, {claim.id for claim in ledger.load()}
+def test_links_lead_to_works_claims_and_cells_that_are_there(atlas):
+    keys, claims = {work.key for work in atlas.works}, {claim.id for claim in ledger.load()}
     for place, anchor in re.findall(r"\]\((\w+\.(?:md|ipynb))(?:#([\w-]+))?\)", CHAPTER):
         assert (ROOT / "chapters" / place).is_file()
         kind, _, name = anchor.partition("-")

@@ -10,8 +10,12 @@ from tools import ROOT
 from tools.atlas import works
 from tools.claims import ledger
 
-ATLAS = works.load()
 RAW = yaml.safe_load((ROOT / "chapters" / "atlas.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return works.load()
 
 
 @pytest.fixture
@@ -35,45 +39,45 @@ def spoil(book, change) -> None:
     path.write_text(yaml.safe_dump(raw), encoding="utf-8")
 
 
-def test_every_key_of_the_bibliography_has_its_entry_and_no_other():
+def test_every_key_of_the_bibliography_has_its_entry_and_no_other(atlas):
     keys = re.findall(
         r"^@\w+\{([\w-]+),", (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert sorted(work.key for work in ATLAS.works) == sorted(keys)
+    assert sorted(work.key for work in atlas.works) == sorted(keys)
 
 
-def test_executed_here_is_in_the_package():
-    names = {name for work in ATLAS.works for name in work.executed}
+def test_executed_here_is_in_the_package(atlas):
+    names = {name for work in atlas.works for name in work.executed}
     assert [name for name in sorted(names) if not works.exists(name)] == [] and len(names) > 40
     assert works.exists("feature_alignment.algorithms.CORAL") and works.exists("probes")
     assert not works.exists("feature_alignment.algorithms.CORALS") and not works.exists("coral.CORAL")
 
 
-def test_every_kind_shift_and_family_is_that_of_some_work():
-    assert {work.kind for work in ATLAS.works} == set(ATLAS.kinds)
-    assert {name for work in ATLAS.works for name in work.shift} == {shift.name for shift in ATLAS.shifts}
-    assert {work.family for work in ATLAS.works} - {""} == set(ATLAS.families)
+def test_every_kind_shift_and_family_is_that_of_some_work(atlas):
+    assert {work.kind for work in atlas.works} == set(atlas.kinds)
+    assert {name for work in atlas.works for name in work.shift} == {shift.name for shift in atlas.shifts}
+    assert {work.family for work in atlas.works} - {""} == set(atlas.families)
 
 
-def test_sites_are_counted_and_nothing_is_filled_in_with_words_for_nothing():
-    assert [work.key for work in ATLAS.works if work.sites and not re.match(r"\d+ \w+", work.sites)] == []
+def test_sites_are_counted_and_nothing_is_filled_in_with_words_for_nothing(atlas):
+    assert [work.key for work in atlas.works if work.sites and not re.match(r"\d+ \w+", work.sites)] == []
     values = [value for entry in RAW["works"].values() for value in entry.values()]
     assert [
         value for value in values if value in ("", [], None) or str(value).lower() in ("unknown", "none", "n/a")
     ] == []
 
 
-def test_claims_and_chapters_are_those_that_name_the_work():
-    zech = next(work for work in ATLAS.works if work.key == "zech2018")
+def test_claims_and_chapters_are_those_that_name_the_work(atlas):
+    zech = next(work for work in atlas.works if work.key == "zech2018")
     assert zech.name == "Zech et al. 2018" and zech.year == 2018
     assert {claim.id for claim in zech.claims} == {claim.id for claim in ledger.load() if "zech2018" in claim.sources}
     assert "generalization_gap" in zech.chapters
 
 
-def test_a_graph_leads_to_a_demonstration_that_is_drawn_and_to_remedies_of_its_own():
-    placed = [name for shift in ATLAS.shifts for name in shift.families]
-    assert len(placed) == len(set(placed)) and set(placed) <= set(ATLAS.families)
-    assert all(shift.clinic in shift.claims for shift in ATLAS.shifts)
+def test_a_graph_leads_to_a_demonstration_that_is_drawn_and_to_remedies_of_its_own(atlas):
+    placed = [name for shift in atlas.shifts for name in shift.families]
+    assert len(placed) == len(set(placed)) and set(placed) <= set(atlas.families)
+    assert all(shift.clinic in shift.claims for shift in atlas.shifts)
 
 
 BAD = {

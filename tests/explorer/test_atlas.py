@@ -8,8 +8,12 @@ from tools.atlas.page import FOLDER
 from tools.atlas.works import load
 
 ALONE = (ROOT / FOLDER / "index.html").as_uri()
-WORKS = load().works
 ROWS = ".mg-atlas-works tbody tr:visible"
+
+
+@pytest.fixture(scope="module")
+def works():
+    return load().works
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +41,8 @@ def names(page) -> list[str]:
         ("shortcut", "Shortcut"),
     ],
 )
-def test_a_graph_opens_its_works_its_clinic_and_its_claims(atlas, name, title):
-    mine = [work.name for work in WORKS if name in work.shift]
+def test_a_graph_opens_its_works_its_clinic_and_its_claims(atlas, name, title, works):
+    mine = [work.name for work in works if name in work.shift]
     graph = atlas.get_by_role("button", name=f"{title}: {len(mine)} works")
     graph.focus()
     atlas.keyboard.press("Enter")
@@ -46,17 +50,17 @@ def test_a_graph_opens_its_works_its_clinic_and_its_claims(atlas, name, title):
     opened = atlas.locator(".mga-opened").inner_text()
     assert all(part in opened for part in ("On the clinic:", "Claims:", mine[0]))
     assert (
-        atlas.locator(".mgx-words").inner_text().startswith(f"{len(mine)} of {len(WORKS)} works (name {title.lower()})")
+        atlas.locator(".mgx-words").inner_text().startswith(f"{len(mine)} of {len(works)} works (name {title.lower()})")
     )
     atlas.keyboard.press("Enter")
-    assert len(names(atlas)) == len(WORKS) and not atlas.locator(".mga-opened").is_visible()
+    assert len(names(atlas)) == len(works) and not atlas.locator(".mga-opened").is_visible()
 
 
-def test_filters_narrow_the_table_together(atlas):
+def test_filters_narrow_the_table_together(atlas, works):
     atlas.get_by_role("combobox", name="Kind").select_option("remedy")
     atlas.get_by_role("combobox", name="Family of remedy").select_option("alignment of features")
     atlas.get_by_label("runs in this book").check()
-    mine = [w for w in WORKS if (w.kind, w.family) == ("remedy", "alignment of features") and w.executed]
+    mine = [w for w in works if (w.kind, w.family) == ("remedy", "alignment of features") and w.executed]
     assert names(atlas) == [work.name for work in mine]
     atlas.get_by_role("spinbutton", name="From").fill("2018")
     assert names(atlas) == [work.name for work in mine if work.year >= 2018] != []
@@ -70,14 +74,14 @@ def test_filters_narrow_the_table_together(atlas):
         ("source of a claim", lambda w: w.claims),
     ],
 )
-def test_ticks_ask_for_what_the_entries_say(atlas, label, meets):
+def test_ticks_ask_for_what_the_entries_say(atlas, label, meets, works):
     atlas.get_by_label(label).check()
-    assert names(atlas) == [work.name for work in WORKS if meets(work)]
+    assert names(atlas) == [work.name for work in works if meets(work)]
 
 
-def test_images_search_and_order(atlas):
+def test_images_search_and_order(atlas, works):
     atlas.get_by_role("combobox", name="Images").select_option("chest X-ray")
-    assert names(atlas) == [work.name for work in WORKS if "chest X-ray" in work.modality]
+    assert names(atlas) == [work.name for work in works if "chest X-ray" in work.modality]
     atlas.get_by_role("combobox", name="Order").select_option("newest first")
     years = [int(name[-4:]) for name in names(atlas)]
     assert years == sorted(years, reverse=True) and len(set(years)) > 3
@@ -85,9 +89,9 @@ def test_images_search_and_order(atlas):
     assert names(atlas) == [] and "Nothing fits" in atlas.locator(".mgx-words").inner_text()
 
 
-def test_state_is_announced_and_the_table_stays_a_table(atlas):
+def test_state_is_announced_and_the_table_stays_a_table(atlas, works):
     assert atlas.locator(".mgx-words").get_attribute("aria-live") == "polite"
-    assert atlas.get_by_role("row").count() == len(WORKS) + 1
+    assert atlas.get_by_role("row").count() == len(works) + 1
 
 
 def test_it_asks_nobody_and_weighs_little(atlas):
@@ -111,26 +115,26 @@ def test_it_fits_a_phone(atlas, width):
     check_controls(atlas, width)
 
 
-def test_print_and_pages_without_scripts_show_drawing_and_table(atlas, browser):
+def test_print_and_pages_without_scripts_show_drawing_and_table(atlas, browser, works):
     atlas.get_by_role("button", name="Shortcut").click()
     assert not atlas.locator(".mg-atlas > img").is_visible()
     atlas.emulate_media(media="print")
     assert atlas.locator(".mg-atlas > img").is_visible() and not atlas.locator(".mga").is_visible()
-    assert len(names(atlas)) == len(WORKS), "paper shows every work, whatever was chosen"
+    assert len(names(atlas)) == len(works), "paper shows every work, whatever was chosen"
     atlas.emulate_media(media="screen")
     context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
     plain.goto(ALONE)
     assert plain.locator(".mg-atlas > img").is_visible() and plain.locator(".mga").count() == 0
-    assert len(names(plain)) == len(WORKS) and plain.get_by_role("heading", name="Prior shift").is_visible()
+    assert len(names(plain)) == len(works) and plain.get_by_role("heading", name="Prior shift").is_visible()
     context.close()
 
 
 @pytest.mark.skipif(not (SITE / "chapters" / "atlas.html").is_file(), reason="the site is not built: run `make book`")
-def test_page_of_the_book_runs_the_map(browser):
+def test_page_of_the_book_runs_the_map(browser, works):
     check_chapter(browser, SITE, "atlas")
     page = visit(browser, (SITE / "chapters" / "atlas.html").as_uri())
     page.get_by_role("button", name="Prior shift").click()
-    assert names(page) == [work.name for work in WORKS if "prior" in work.shift]
+    assert names(page) == [work.name for work in works if "prior" in work.shift]
     assert "On the clinic" in page.locator(".mga-opened").inner_text()
     page.context.close()
