@@ -262,7 +262,7 @@ class Result:
         columns |= {unit: wide[unit] for unit in units} if len(units) <= FEW else {"worst": wide.min(axis=1)}
         table = pd.DataFrame(columns, index=list(self.methods))
         beside = self.differences().set_index("method")
-        table["difference"] = beside["value"]
+        table["difference"] = beside["value"].round(3) + 0.0  # not -0.0
         if beside["low"].notna().any():
             table["low"], table["high"] = beside["low"], beside["high"]
         table["units"] = len(units)

@@ -198,6 +198,11 @@ def test_the_baselines_own_difference_is_blank():
         assert not table.isna().any().any() and "NaN" not in table.to_string()
 
 
+def test_a_difference_that_rounds_to_nothing_has_no_sign():
+    shown = stored([-0.0001, -0.0002, 0.0001]).table().loc["remedy", "difference"]
+    assert str(shown) == "0.0"
+
+
 def test_each_domain_has_its_difference_and_both_scores():
     result = images(1.0, domains=("Rio", "Cairo"))
     inside = result.frame.assign(domain="trained", split="validation")
