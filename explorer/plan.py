@@ -10,20 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
 from explorer.numbers import with_numbers
 from medgen_utils import plotting
-from medgen_utils.benchmark import evidence, spread
-from medgen_utils.benchmark.standings import BASELINE, REFERENCES
+from medgen_utils.benchmark import spread
+from medgen_utils.benchmark.standings import BASELINE
 from medgen_utils.evaluation.power import QUESTIONS, Spread, hospitals_needed, power
+from medgen_utils.figures.evaluation_protocols import chances
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "explorer" / "pages" / "plan"
@@ -49,41 +47,13 @@ class Found:
 
 def of_gap() -> Found:
     """Between the score inside and at a site left out, for ERM."""
-    stored = evidence.result(PROBLEM, [BASELINE], protocol=PROTOCOL)
-    images = evidence.predictions(PROBLEM, PROTOCOL)
-    mine = images[images["algorithm"] == BASELINE]
-    found = spread.of_differences(spread.gap_differences(stored.frame, stored.inside, mine, PREVALENCE))
-    return Found(found, f"{PROBLEM}, {BASELINE}, protocol {PROTOCOL}")
+    return Found(spread.stored_gap(PROBLEM, PREVALENCE, PROTOCOL), f"{PROBLEM}, {BASELINE}, protocol {PROTOCOL}")
 
 
 def of_methods() -> Found:
-    """Between a method and ERM: the luck of seeds from ERM against itself, sites from the methods' differences.
-
-    The methods are those of the primary family that are finished at every site; their variances between sites are
-    averaged.
-    """
-    images = evidence.predictions(PROBLEM, PROTOCOL)
-    erm = images[images["algorithm"] == BASELINE]
-    sites = evidence.result(PROBLEM, [BASELINE], protocol=PROTOCOL).sites
-    seeds = sorted(set(erm["seed"]))
-    pairs = []
-    for a, b in pairwise(seeds):
-        other = erm[erm["seed"] == b].assign(seed=a)
-        pairs.append(spread.method_differences(erm[erm["seed"] == a], other, sites)[0])
-    luck = float(np.sqrt((pd.concat(pairs)["value"] ** 2).mean()))  # both means are ERM's, so the mean is zero
-    names = sorted(set(images["algorithm"]) - {BASELINE, *REFERENCES})
-    estimates = []
-    for name in names:
-        found, rho = spread.method_differences(images[images["algorithm"] == name], erm, sites)
-        if found["site"].nunique() == len(set(sites.values())):
-            estimates.append(spread.of_differences(found, rho, luck))
-    if not estimates:
-        raise ValueError(f"no method has all sites of {PROBLEM} yet: run more of the sweep")
-    site = float(np.sqrt(np.mean([one.spread.site**2 for one in estimates])))
-    low, high = (float(np.sqrt(np.mean([getattr(one, end) ** 2 for one in estimates]))) for end in ("low", "high"))
-    rho = float(np.mean([one.spread.correlation for one in estimates]))
-    whole = spread.Estimate(Spread(site, luck, rho), low, high, estimates[0].sites, len(seeds))
-    return Found(whole, f"{PROBLEM}, {len(estimates)} methods against {BASELINE}, protocol {PROTOCOL}")
+    """Between a method and ERM."""
+    whole, names = spread.stored_gain(PROBLEM, PROTOCOL)
+    return Found(whole, f"{PROBLEM}, {len(names)} methods against {BASELINE}, protocol {PROTOCOL}")
 
 
 def check(spreads: Mapping[str, dict]) -> list[dict]:
@@ -127,14 +97,10 @@ def figure(spreads: Mapping[str, dict]) -> Figure:
     plotting.use_house_style()
     drawing, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), sharey=True, layout="constrained")
     titles = {"gap": "to see a gap", "method": "to see a gain of a method"}
-    counts = range(2, 31)
     for axis, question in zip(axes, QUESTIONS, strict=True):
         mine = Spread(*(spreads[question][name] for name in Spread._fields))
-        for k, patients in enumerate((50, 200, 1000)):
-            chances = [power(question, STUDY["effect"], h, patients, STUDY["seeds"], mine) for h in counts]
-            axis.plot(counts, chances, color=plotting.PALETTE[k], label=f"{patients} patients each")
-        axis.axhline(0.8, color=plotting.QUIET, linestyle=":")
-        axis.set(xlabel="hospitals", title=f"{titles[question]} of {STUDY['effect']}", ylim=(0, 1.02))
+        chances(axis, question, mine, STUDY["effect"], (50, 200, 1000), STUDY["seeds"])
+        axis.set_title(f"{titles[question]} of {STUDY['effect']}")
     axes[0].set_ylabel("chance")
     axes[1].legend(loc="lower right")
     return drawing

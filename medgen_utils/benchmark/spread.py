@@ -7,12 +7,16 @@ better: `limits` says by how much.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from medgen_utils.benchmark import evidence
+from medgen_utils.benchmark.entries import PROTOCOL
+from medgen_utils.benchmark.standings import BASELINE, REFERENCES
 from medgen_utils.evaluation.delong import delong
 from medgen_utils.evaluation.power import Spread, auroc_variance
 
@@ -91,6 +95,46 @@ def method_differences(one: pd.DataFrame, other: pd.DataFrame, sites: dict[str, 
         patients = max(a.variance + b.variance - 2 * covariance, 0.0)
         found.append([sites.get(key[0], key[0]), key[1], a.value - b.value, patients])
     return pd.DataFrame(found, columns=["site", "seed", "value", "patients"]), float(np.mean(correlations))
+
+
+def stored_gap(problem: str, prevalence: float, protocol: int = PROTOCOL) -> Estimate:
+    """What the gap of ERM, inside minus a site left out, varies by in the store.
+
+    prevalence: share of cases among the images inside, of which the store knows the number alone.
+    """
+    stored = evidence.result(problem, [BASELINE], protocol=protocol)
+    images = evidence.predictions(problem, protocol)
+    mine = images[images["algorithm"] == BASELINE]
+    return of_differences(gap_differences(stored.frame, stored.inside, mine, prevalence))
+
+
+def stored_gain(problem: str, protocol: int = PROTOCOL) -> tuple[Estimate, tuple[str, ...]]:
+    """What a method's difference to ERM varies by in the store, and the methods that say so.
+
+    The luck of seeds is that of ERM against itself. The methods are those whose predictions are stored at every site;
+    their variances between sites are averaged. ValueError where there is none yet.
+    """
+    images = evidence.predictions(problem, protocol)
+    erm = images[images["algorithm"] == BASELINE]
+    sites = evidence.result(problem, [BASELINE], protocol=protocol).sites
+    seeds = sorted(set(erm["seed"]))
+    pairs = []
+    for a, b in pairwise(seeds):
+        other = erm[erm["seed"] == b].assign(seed=a)
+        pairs.append(method_differences(erm[erm["seed"] == a], other, sites)[0])
+    luck = float(np.sqrt((pd.concat(pairs)["value"] ** 2).mean()))  # both means are ERM's, so the mean is zero
+    estimates = {}
+    for name in sorted(set(images["algorithm"]) - {BASELINE, *REFERENCES}):
+        found, rho = method_differences(images[images["algorithm"] == name], erm, sites)
+        if found["site"].nunique() == len(set(sites.values())):
+            estimates[name] = of_differences(found, rho, luck)
+    if not estimates:
+        raise ValueError(f"no method has all sites of {problem} yet: run more of the sweep")
+    every = list(estimates.values())
+    site = float(np.sqrt(np.mean([one.spread.site**2 for one in every])))
+    low, high = (float(np.sqrt(np.mean([getattr(one, end) ** 2 for one in every]))) for end in ("low", "high"))
+    rho = float(np.mean([one.spread.correlation for one in every]))
+    return Estimate(Spread(site, luck, rho), low, high, every[0].sites, len(seeds)), tuple(estimates)
 
 
 def _delong(images: pd.DataFrame):

@@ -1,5 +1,6 @@
 """From predictions to claims: metrics, intervals, comparisons by domain. Chapter: evaluation_protocols."""
 
+from medgen_utils.evaluation import power
 from medgen_utils.evaluation.bootstrap import bootstrap_draws, bootstrap_interval
 from medgen_utils.evaluation.by_domain import (
     generalization_gap,
@@ -37,7 +38,7 @@ __all__ = [
     "METRICS", "Cell", "Cells", "Interval", "SignFlip", "UndefinedMetric", "accuracy", "auroc", "average_precision",
     "balanced_accuracy",
     "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
-    "expected_calibration_error", "f1", "generalization_gap", "holm", "metrics_by", "paired_difference",
+    "expected_calibration_error", "f1", "generalization_gap", "holm", "metrics_by", "paired_difference", "power",
     "predict_probabilities", "predictions_frame", "probabilities", "reliability_curve",
     "sensitivity_at_specificity", "sign_flip_test", "t_interval", "with_repeats", "worst_domain",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from medgen_utils.exercises import (
     data_augmentation,
     domain_shift,
     evaluation_protocols,
+    evaluation_reports,
     feature_alignment,
     generalization_gap,
     meta_learning,
@@ -24,7 +25,7 @@ from medgen_utils.exercises.feedback import Asked, Exercise, Feedback, NotYet, i
 
 CHAPTERS: tuple[ModuleType, ...] = (
     generalization_gap, domain_shift, concept_shift, data_augmentation, feature_alignment, meta_learning,
-    self_supervision, pretraining, evaluation_protocols, scoreboard, outlook,
+    self_supervision, pretraining, evaluation_protocols, evaluation_reports, scoreboard, outlook,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {
     found.name: found for chapter in CHAPTERS for found in vars(chapter).values() if isinstance(found, Exercise)

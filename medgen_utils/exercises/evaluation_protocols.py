@@ -1,7 +1,8 @@
 """The checks of the exercises evaluation.1 to evaluation.3. Chapter: evaluation_protocols."""
 
+import math
+
 import numpy as np
-import pandas as pd
 
 from medgen_utils.exercises.feedback import Asked, described, exercise, number
 
@@ -57,26 +58,33 @@ def patients_stay_whole(asked: Asked) -> str:
 
 @exercise(
     "evaluation.3",
-    first_step="find the threshold among the malignant lesions of the home hospital.",
-    returns="a Series with one sensitivity a hospital",
+    first_step="list the plans that the budget allows, then take the one with the best chance.",
+    returns="two whole numbers, hospitals and patients at each",
     hints=(
-        "A sensitivity is a share of the malignant lesions, so benign ones play no part in it.",
-        "A sensitivity of 0.9 leaves a tenth of the malignant lesions below the threshold: that is a quantile.",
+        "A plan with h hospitals spends h times the price of a hospital; what is left is for patients.",
+        "For every number of hospitals there is one best number of patients: all that the budget leaves.",
     ),
 )
-def travelling_threshold(asked: Asked) -> str:
-    home = "home (internal)"
-    frame = pd.DataFrame({"hospital": np.repeat([home, "B", "C"], 300), "malignant": np.tile([1, 0, 0], 300)})
-    noise = 0.1 * np.random.default_rng(0).normal(size=len(frame))
-    shift = frame["hospital"].map({home: 0.0, "B": -0.1, "C": 0.1})
-    frame["erm"] = (0.4 + 0.3 * frame["malignant"] + shift + noise).clip(0, 1)
-    found = asked(frame, home, 0.9)
-    if not isinstance(found, pd.Series) or set(found.index) != set(frame["hospital"]):
-        return f"Return a Series with one value for each hospital; {described(found)} came back."
-    if not np.isclose(number(found[home]), 0.9, atol=0.02):
-        return f"At home it must be 0.9, got {found[home]:.2f}: use malignant lesions only."
-    if np.allclose(found, 0.9, atol=0.005):
-        return "0.9 everywhere: that is a threshold of each hospital's own. Carry the one from home."
-    if not found["B"] < 0.8 or not found["C"] > 0.95:
-        return "Where all probabilities are lower, the sensitivity must fall: is it a share of the malignant lesions?"
-    return "Plausible. Now apply it to `predictions`: at which hospital would you not use this threshold?"
+def spent_budget(asked: Asked) -> str:
+    def chance(hospitals: float, patients: float) -> float:
+        return math.exp(-(0.05 + 6 / max(patients, 1)) * 40 / max(hospitals, 1))
+
+    for budget, cost in ((3000, 100), (3000, 10), (5000, 400)):
+        given = asked(chance, budget, cost)
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            return f"Return two numbers, hospitals and patients at each; {described(given)} came back."
+        hospitals, patients = (number(value) for value in given)
+        if not hospitals.is_integer() or not patients.is_integer() or hospitals < 2 or patients < 10:
+            return f"A plan of {hospitals:g} hospitals with {patients:g} patients cannot be carried out: see the task."
+        if hospitals * (patients + cost) > budget:
+            return (
+                f"{hospitals:g} hospitals with {patients:g} patients are beyond the budget: does each have its price?"
+            )
+        plans = [(h, budget // h - cost) for h in range(2, budget // (cost + 10) + 1)]
+        best = max(chance(*plan) for plan in plans)
+        if chance(hospitals, patients) < best - 1e-9:
+            same = max(chance(hospitals, budget // int(hospitals) - cost), 0)
+            if same >= best - 1e-9:
+                return "The number of hospitals is right, and some of the budget is left: who could it pay for?"
+            return "Within the budget, and another number of hospitals has a better chance: did you try them all?"
+    return "Correct. Where a hospital is cheap, buy hospitals."

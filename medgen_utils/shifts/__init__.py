@@ -19,9 +19,11 @@ from medgen_utils.shifts.diagnosis import (
     prior_correction,
     resample_prevalence,
 )
+from medgen_utils.shifts.stress import Stress, Version, kinds, stress
 
 __all__ = [
-    "CORRUPTIONS", "LabelShift", "Outputs", "ShiftReport", "ShiftTest", "black_box_shift_detection", "corrupt",
-    "diagnose", "domain_classifier_test", "estimate_label_shift", "mmd_two_sample_test", "one_per_group",
-    "outputs_of", "predicted_label_test", "prior_correction", "resample_prevalence",
+    "CORRUPTIONS", "LabelShift", "Outputs", "ShiftReport", "ShiftTest", "Stress", "Version",
+    "black_box_shift_detection", "corrupt",
+    "diagnose", "domain_classifier_test", "estimate_label_shift", "kinds", "mmd_two_sample_test", "one_per_group",
+    "outputs_of", "predicted_label_test", "prior_correction", "resample_prevalence", "stress",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Damage to images, by kind and severity, as a stress test. Chapter: evaluation_protocols.
+"""Damage to images, by kind and severity, as a stress test. Chapter: evaluation_reports.
 
 The idea of ImageNet-C (Hendrycks & Dietterich 2019) and MedMNIST-C (Di Salvo et al. 2024), with amounts of our own
 that suit 28 pixels and up. Taught as ``shifts.corrupt`` and ``shifts.CORRUPTIONS``. A family that serves as training

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medgen_utils.benchmark import together, train_on_each
+from medgen_utils.benchmark import together, train_at_home, train_on_each
 from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.domains import split
 from medgen_utils.evaluation import metrics_by
@@ -82,3 +82,18 @@ def test_a_list_of_sentences_and_a_matrix_for_several(each):
 def test_what_cannot_be_trained_is_refused(clinic, options, said):
     with pytest.raises(ValueError, match=said):
         train_on_each(clinic, **options, **OPTIONS)
+
+
+def test_a_bought_network_trains_at_home_alone_and_reads_all_images_elsewhere(clinic):
+    versions = {"plain": None, "inverted": lambda x: 1 - x}
+    bought = train_at_home(clinic, "hospital B", versions, steps=3, width=4, n_jobs=1)
+    assert bought.homes == {"plain": "hospital B", "inverted": "hospital B"}
+    train, _, held_back = split(clinic.only("hospital B"), 0, (0.7, 0.0, 0.3))
+    tested = bought.frame[bought.frame["algorithm"] == "plain"].groupby("domain")["index"].apply(set)
+    assert tested["hospital B"] == set(held_back.index.tolist()) and bought.frame["trained"].unique() == [len(train)]
+    assert all(len(tested[name]) == len(clinic.only(name)) for name in clinic.domain_names if name != "hospital B")
+    model = build(ERM, train, seed=0, width=4, normalize=versions["inverted"])
+    fit(model, train, steps=3, augment=flips, seed=0, **CONTENDERS[0].settings(0))
+    mine = bought.frame.query("algorithm == 'inverted' and domain == 'hospital C'")
+    x = clinic.only("hospital C").x
+    np.testing.assert_allclose(mine["prob_1"], model.eval().predict(x).double().softmax(1)[:, 1].detach())

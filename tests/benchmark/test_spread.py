@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medgen_utils.benchmark.spread import gap_differences, limits, method_differences, of_differences
+from medgen_utils.benchmark.spread import (
+    gap_differences,
+    limits,
+    method_differences,
+    of_differences,
+    stored_gain,
+    stored_gap,
+)
 from medgen_utils.evaluation.metrics import auroc
 from medgen_utils.evaluation.power import auroc_variance
 
@@ -85,3 +92,16 @@ def test_a_gap_adds_the_patients_inside_to_those_outside():
     assert row["value"] == pytest.approx(0.9 - score) and row["site"] == "hospital"
     outside = row["patients"] - auroc_variance(0.9, 80, 120)
     assert outside == pytest.approx(auroc_variance(score, 150, 150), rel=0.2)
+
+
+def test_what_the_store_says_of_a_gap_has_its_parts():
+    found = stored_gap("breast hospitals", prevalence=0.33)
+    assert found.sites == 4 and found.low < found.high and 0 <= found.spread.site < found.high
+    rarer = stored_gap("breast hospitals", prevalence=0.05)
+    assert rarer.spread.site < found.spread.site  # fewer cases inside explain more of what is seen
+
+
+def test_what_the_store_says_of_gains_names_its_methods():
+    found, names = stored_gain("breast hospitals")
+    assert names and "ERM" not in names and not [name for name in names if name.startswith("reference")]
+    assert 0 < found.spread.correlation < 1 and found.spread.seed > 0

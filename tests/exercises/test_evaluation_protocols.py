@@ -1,7 +1,6 @@
 """The checks of chapter evaluation_protocols take any right answer, and see what only looks like a split."""
 
 import numpy as np
-import pandas as pd
 
 from medgen_utils.exercises import check
 
@@ -30,19 +29,21 @@ def test_patients_may_be_drawn_one_by_one():
 
 
 def test_a_draw_that_does_not_repeat_is_told():
-    fresh = np.random.default_rng()
+    fresh = np.random.default_rng(1)
     said = check("evaluation.2", lambda patient, share, seed: by_a_loop(patient, share, fresh), hint=0).text
     assert "The same seed gives another split" in said
 
 
-def threshold_of(frame, home, sensitivity, sick_only):
-    sick = frame[frame["malignant"] == 1]
-    lesions = sick if sick_only else frame
-    threshold = np.quantile(sick.loc[sick["hospital"] == home, "erm"], 1 - sensitivity)
-    return {name: (part["erm"] >= threshold).mean() for name, part in lesions.groupby("hospital")}
+def searched(chance, budget, hospital_cost):
+    plans = [(h, n) for h in range(2, budget // (hospital_cost + 10) + 1) for n in range(10, budget // h + 1)]
+    return max(
+        (plan for plan in plans if plan[0] * (plan[1] + hospital_cost) <= budget), key=lambda plan: chance(*plan)
+    )
 
 
-def test_a_sensitivity_is_a_series_and_a_share_of_the_sick():
-    assert check("evaluation.3", lambda *a: pd.Series(threshold_of(*a, True))).passed
-    assert "Return a Series" in check("evaluation.3", lambda *a: threshold_of(*a, True), hint=0).text
-    assert "malignant lesions only" in check("evaluation.3", lambda *a: pd.Series(threshold_of(*a, False)), hint=0).text
+def test_a_budget_may_be_spent_by_trying_every_plan():
+    assert check("evaluation.3", searched).passed
+    assert "beyond the budget" in check("evaluation.3", lambda chance, budget, cost: (20, 1000), hint=0).text
+    wasteful = lambda *a: (searched(*a)[0], searched(*a)[1] - 1)  # noqa: E731
+    assert "some of the budget is left" in check("evaluation.3", wasteful, hint=0).text
+    assert "cannot be carried out" in check("evaluation.3", lambda *a: (1, 500), hint=0).text
