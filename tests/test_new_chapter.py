@@ -8,7 +8,7 @@ import yaml
 
 from tests.notebooks import notebook_rules
 from tools import ROOT, execute, new_chapter
-from tools.write import stamp
+from tools.write import cells, stamp
 
 RULES = [
     rule for rule in notebook_rules.ALL if rule is not notebook_rules.code_problems
@@ -18,7 +18,16 @@ RULES = [
 @pytest.fixture
 def book(tmp_path):
     """What the script reads of a checkout."""
-    for name in ("pyproject.toml", "_toc.yml", *stamp.TEXT_FILES, stamp.ZENODO, stamp.MODULE, "tools/release.json"):
+    (tmp_path / "chapters").mkdir()
+    for name in (
+        "pyproject.toml",
+        "_toc.yml",
+        "chapters/index.md",
+        *stamp.TEXT_FILES,
+        stamp.ZENODO,
+        stamp.MODULE,
+        "tools/release.json",
+    ):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
@@ -33,6 +42,30 @@ def test_a_new_chapter_is_in_step_keeps_the_rules_and_stands_in_its_part(book):
     before, after = (yaml.safe_load((root / "_toc.yml").read_text()) for root in (ROOT, book))
     (causes,) = (part for part in after["parts"] if part["caption"] == "The causes")
     assert causes["chapters"].pop() == {"file": "chapters/fairness"} and after == before
+
+
+def test_a_new_chapter_has_a_quiz_in_step_and_a_row_on_the_home_page(book):
+    new_chapter.begin("fairness", "Fairness", "The causes", [], book)
+    assert cells.update(book, write=False) == []
+    home = (book / "chapters" / "index.md").read_text().splitlines()
+    row = next(i for i, line in enumerate(home) if "[Fairness](fairness.ipynb)" in line)
+    assert (
+        "concept_shift.ipynb" in home[row - 1]
+        and len(home) == len((ROOT / "chapters/index.md").read_text().splitlines()) + 1
+    )
+
+
+def test_a_new_chapter_may_stand_behind_another(book):
+    new_chapter.begin("fairness", "Fairness", "The remedies", [], book, after="evaluation_protocols")
+    toc = (book / "_toc.yml").read_text().splitlines()
+    row = toc.index("      - file: chapters/fairness")
+    assert toc[row - 1].endswith("chapters/evaluation_protocols")
+    home = (book / "chapters" / "index.md").read_text()
+    assert (
+        home.index("(evaluation_protocols.ipynb)") < home.index("(fairness.ipynb)") < home.index("(scoreboard.ipynb)")
+    )
+    with pytest.raises(ValueError, match=r"no chapter 'nothing' in _toc\.yml"):
+        new_chapter.begin("fair", "Fair", "The remedies", [], book, after="nothing")
 
 
 def test_a_new_chapter_runs_as_it_is(book, monkeypatch):
@@ -67,9 +100,9 @@ def test_a_chapter_is_not_begun_twice(book):
 
 
 def test_the_command_prints_where_the_chapter_is_or_what_is_wrong(capsys, monkeypatch):
-    monkeypatch.setattr(new_chapter, "begin", lambda *arguments: f"{arguments}")
-    assert new_chapter.main(["fairness", "Fairness", "--data", "mitosis"]) == 0
-    assert capsys.readouterr().out == "('fairness', 'Fairness', 'The remedies', ['mitosis'])\n"
+    monkeypatch.setattr(new_chapter, "begin", lambda *arguments, after: f"{arguments} {after}")
+    assert new_chapter.main(["fairness", "Fairness", "--data", "mitosis", "--after", "outlook"]) == 0
+    assert capsys.readouterr().out == "('fairness', 'Fairness', 'The remedies', ['mitosis']) outlook\n"
     monkeypatch.undo()
     assert new_chapter.main(["meta_learning", "Again"]) == 2
     assert "exists" in capsys.readouterr().err

@@ -40,6 +40,17 @@ def metrics_table(frame: pd.DataFrame) -> pd.DataFrame:
     return table.loc[order, ["images", "sick", *MEASURES.values()]].rename_axis(columns=None).round(2)
 
 
+def measures_by_site(frame: pd.DataFrame, about: About) -> Figure:
+    """A line a measure of one model's predictions, a point a domain."""
+    found = metrics_by(frame, ("domain",), tuple(MEASURES))
+    rows = found.assign(measure=found["metric"].map(MEASURES))
+    order = rows.set_index(["measure", "domain"]).loc[list(MEASURES.values())].reset_index()
+    axis = plotting.dot_plot(order, "measure", "domain", label="value", reference=None)
+    axis.set_xlim(0, 1)
+    plt.close(axis.figure)  # returned, so shown once
+    return plotting.footer(axis.figure, about.line(1), about.credit)
+
+
 # ------------------------------------------------------------------------------------------------------ calibration
 
 

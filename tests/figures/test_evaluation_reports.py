@@ -33,6 +33,15 @@ def test_the_table_has_a_row_a_place_with_its_own_measures(images):
     assert table.loc["A", ["images", "sick"]].tolist() == [60, 0.5]
 
 
+def test_every_measure_has_a_point_a_place(images):
+    axis = draw.measures_by_site(images, ABOUT).axes[0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == list(draw.MEASURES.values())
+    table = draw.metrics_table(images)
+    for line in (line for line in axis.lines if line.get_label() in ("A", "B")):
+        shown = dict(zip(line.get_ydata().round(), line.get_xdata().round(2), strict=True))
+        assert shown == dict(enumerate(table.loc[line.get_label(), list(draw.MEASURES.values())]))
+
+
 def test_reliability_is_that_of_the_package_and_follows_weights(images):
     mine = images[images["domain"] == "A"]
     p, y = mine["prob_1"].to_numpy(), mine["y"].to_numpy()

@@ -11,7 +11,7 @@ window.medgenWords = (function () {
       told: "At the training hospitals a bright square sat on nearly all malignant and hardly any benign images. At home this looks like skill." },
     population: { title: "Population", note: "other lesions: smaller", chapter: "domain_shift", link: "Domain shift",
       told: "A screening hospital finds lesions small: less dark area and less contrast, with the same grain and the same display." },
-    prevalence: { title: "Prevalence", note: "fewer lesions are malignant", chapter: "evaluation_protocols", link: "Evaluation protocols",
+    prevalence: { title: "Prevalence", note: "fewer lesions are malignant", chapter: "evaluation_reports", link: "Evaluation reports",
       told: "The lesions are of the same kinds in other shares. The AUROC hardly moves, the probabilities are too high." },
     graders: { title: "Graders", note: "the training labels are biased", chapter: "concept_shift", link: "Concept shift",
       told: "At the training hospitals large lesions were recorded as malignant, whatever they are. No image tells; a panel that reads again does." },
