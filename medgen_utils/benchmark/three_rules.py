@@ -1,4 +1,7 @@
-"""The same candidates, chosen by three rules: what a result owes to the selection. Chapter: feature_alignment."""
+"""The same candidates, chosen by three rules: what a result owes to the selection.
+
+Chapters: evaluation_protocols, feature_alignment.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,14 @@ def candidates(
     augment: Augmentation | None = flips,
     width: int = 16,
     validation_share: float = 0.2,
+    looks: int = LOOKS,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Train each method without the target, and again without each source in turn: all histories.
 
-    Each is scored at `LOOKS` steps on held-back images of the sources and at the target, for `chosen_by_rules`.
+    Each is scored at ``looks`` steps on held-back images of the sources and at the target, for `chosen_by_rules`.
     Columns: those of `training.fit`'s history (split "test" at the target), trial (the method), held_out ("" or a
-    source), seed.
+    source), seed, seconds (of the training).
     """
     sources = dataset.without(target)
     names = ["", *(sources.domain_names[number] for number in sources.domain.unique().tolist())]
@@ -46,10 +50,10 @@ def candidates(
         train = train.without(held_out) if held_out else train
         model, rates = build_contender(contender, train, seed=seed, width=width)
         options = {"balanced": balanced, "augment": augment, "seed": seed, **rates}
-        fitted = fit(model, train, steps=steps, validation=scored, evaluate_every=-(-steps // LOOKS), **options)
+        fitted = fit(model, train, steps=steps, validation=scored, evaluate_every=-(-steps // looks), **options)
         history = fitted.history.query("metric == 'auroc'").copy()
         history.loc[history["domain"] == target, "split"] = "test"
-        return history.assign(trial=contender.name, held_out=held_out, seed=seed)
+        return history.assign(trial=contender.name, held_out=held_out, seed=seed, seconds=fitted.seconds)
 
     tasks = [(c, held_out, seed) for c in contenders(methods) for held_out in names for seed in seeds]
     return pd.concat(map_runs(one, tasks, n_jobs), ignore_index=True)
