@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from medgen_utils import plotting, shifts
-from medgen_utils.audit import Audit
 from medgen_utils.benchmark.result import About
 from medgen_utils.domains import DomainDataset
 from medgen_utils.evaluation import decision_curve, metrics_by
@@ -187,6 +187,14 @@ def severity(stress: Stress, line: str, credit: DomainDataset) -> Figure:
 # ------------------------------------------------------------------------------------------------------------ audit
 
 
+class Audited(Protocol):
+    """What `audit.audit` returns."""
+
+    report: dict
+
+    def write(self, folder: Path) -> Path: ...
+
+
 def saved(predictions: pd.DataFrame, file: str = "predictions.csv") -> Path:
     """The table as a CSV in a folder of its own; its path."""
     path = Path(tempfile.mkdtemp()) / file
@@ -194,13 +202,13 @@ def saved(predictions: pd.DataFrame, file: str = "predictions.csv") -> Path:
     return path
 
 
-def findings(audited: Audit) -> pd.DataFrame:
+def findings(audited: Audited) -> pd.DataFrame:
     """What an audit found, a row a finding, with its verdict."""
     table = pd.DataFrame(audited.report["findings"])
     return table[["kind", "who", "domain", "value", "low", "high", "verdict"]].round(2)
 
 
-def published(audited: Audit) -> HTML:
+def published(audited: Audited) -> HTML:
     """Write the report: for the site into _extra/, which is copied onto it, else into a folder of its own; the link."""
     page = audited.write((Path("../_extra") if is_static() else Path(tempfile.mkdtemp())) / "audit")
     if is_static():
