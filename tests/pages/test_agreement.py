@@ -85,6 +85,27 @@ def test_the_data_page_counts_as_the_chapters_do():
         assert int(table[site, "groups"]) == (int(groups[0]) if groups else 0), site
 
 
+PLANNED = {
+    "Five hospitals of … patients see a mean gap": {3: "gap_five"},
+    "This rests on … sites and … seeds: the spread between hospitals": {1: "gap_sites", 3: "gap_site"},
+    "With … patients at each it takes": {2: "gap_needed", 7: "gap_low", 8: "gap_high"},
+}
+"""Sentences of the chapters whose numbers the planner says too, by their names in its front matter."""
+
+
+def test_the_planner_says_what_the_chapters_say():
+    front = (ROOT / "chapters" / "plan.md").read_text(encoding="utf-8").split("---\n")[1]
+    planner = yaml.safe_load(front)["myst"]["substitutions"]
+    entries = [e for name in agreement.CHAPTERS for e in results.read(ROOT / "chapters" / "results" / f"{name}.csv")]
+    shown = [
+        (planner[names[int(entry.column)]], entry.value)
+        for start, names in PLANNED.items()
+        for entry in entries
+        if entry.row.startswith(start) and entry.column.isdigit() and int(entry.column) in names
+    ]
+    assert len(shown) >= 6 and [pair for pair in shown if not same(*pair)] == []
+
+
 def quoted() -> list[tuple[str, str, str]]:
     """(page, key, number) for every number with a decimal point in a sentence that cites one work with numbers."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "chapters").rglob("*.md")}
