@@ -137,4 +137,6 @@ def test_page_of_the_book_runs_the_map(browser, works):
     page.get_by_role("button", name="Prior shift").click()
     assert names(page) == [work.name for work in works if "prior" in work.shift]
     assert "On the clinic" in page.locator(".mga-opened").inner_text()
+    page.emulate_media(media="print")
+    assert len(names(page)) == len(works), "paper shows every work, whatever was chosen"
     page.context.close()
