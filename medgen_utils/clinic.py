@@ -304,14 +304,17 @@ def population_hospitals(unseen_size: float = 0.12) -> tuple[Hospital, ...]:
     return (*_sources(3), Hospital(NEW_HOSPITAL, lesion_size=unseen_size))
 
 
-def prevalence_hospitals(sources: Sequence[float] = (0.3, 0.5, 0.7), unseen: float = 0.1) -> tuple[Hospital, ...]:
+def prevalence_hospitals(
+    sources: Sequence[float] = (0.3, 0.5, 0.7), unseen: float = 0.1, irregularity: float = 0.25
+) -> tuple[Hospital, ...]:
     """2 to 6 sources of these prevalences, then an unseen one: prior shift, which moves calibration and not AUROC.
 
     ``sources=(0.9, 0.1), unseen=0.5`` is the case in which aligning hospitals aligns the classes away (DANN) unless
-    batches are class-balanced. Constructed demonstration. Chapters: domain_shift, feature_alignment.
+    batches are class-balanced, the more so the less ``irregularity`` tells the classes apart.
+    Constructed demonstration. Chapters: domain_shift, feature_alignment.
     """
-    known = (replace(hospital, prevalence=p) for hospital, p in zip(_sources(len(sources)), sources, strict=True))
-    return (*known, Hospital(NEW_HOSPITAL, prevalence=unseen))
+    hospitals = zip((*_sources(len(sources)), Hospital(NEW_HOSPITAL)), (*sources, unseen), strict=True)
+    return tuple(replace(hospital, prevalence=p, irregularity=irregularity) for hospital, p in hospitals)
 
 
 def shortcut_hospitals(

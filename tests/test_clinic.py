@@ -311,3 +311,10 @@ def test_only_the_careless_hospital_records_wrong_labels():
         assert within_binomial_bounds((part.y != part.true_y).long(), share) or (
             share == 0 and (part.y == part.true_y).all()
         )
+
+
+def test_prevalence_is_all_that_the_preset_changes_unless_the_lesion_is_to_be_harder():
+    plain = clinic.acquisition_hospitals()[:2]
+    easy, hard = clinic.prevalence_hospitals((0.9, 0.1)), clinic.prevalence_hospitals((0.9, 0.1), irregularity=0.1)
+    assert [replace(h, prevalence=0.5) for h in easy[:2]] == list(plain)
+    assert [replace(h, irregularity=0.25) for h in hard] == list(easy)

@@ -1,5 +1,6 @@
 """Who takes part: settings drawn alike for all, problems whose domains exist, images read once."""
 
+import json
 import re
 from copy import copy
 from dataclasses import replace
@@ -131,6 +132,21 @@ def test_the_protocol_that_is_written_down_is_the_one_that_runs():
     assert {problem.seeds for problem in PROBLEMS if problem.real} == {3} and "Three seeds a target" in text
     assert {problem.seeds for problem in PROBLEMS if not problem.real} == {20} and "20 clinics" in text
     assert protocol.EVALUATIONS == 8 and "at eight evenly spaced steps" in text
+
+
+def test_every_page_counts_a_method_of_agreement_to_the_family_of_its_row():
+    """IRM asks of risks, on the scoreboard and wherever a table says what agrees."""
+    families = {c.name: c.family.removeprefix("alignment of ") for c in CONTENDERS if "alignment" in c.family}
+    said = []
+    pages = Path(__file__).parents[2] / "chapters"
+    for path in [*pages.glob("*.md"), *pages.glob("*.ipynb")]:
+        cells = json.loads(path.read_text())["cells"] if path.suffix == ".ipynb" else [{"source": path.read_text()}]
+        for line in "\n".join("".join(cell["source"]) for cell in cells).splitlines():
+            if row := re.match(r"\| (features|risks|gradients) \| ([^|]+) \|", line):
+                names = re.sub(r"\[(\w+)\]\([^)]*\)", r"\1", row[2]).split(", ")
+                said += [(name, row[1]) for name in names]
+    assert {name for name, _ in said} >= {"CORAL", "DANN", "IRM", "V-REx", "Fishr", "Fish"}
+    assert [(name, family) for name, family in said if families[name] != family] == []
 
 
 def test_the_literature_map_counts_a_method_to_the_family_of_the_scoreboard():
