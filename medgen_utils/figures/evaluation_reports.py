@@ -203,9 +203,9 @@ def saved(predictions: pd.DataFrame, file: str = "predictions.csv") -> Path:
 
 
 def findings(audited: Audited) -> pd.DataFrame:
-    """What an audit found, a row a finding, with its verdict."""
+    """What an audit found, a row a finding with its verdict."""
     table = pd.DataFrame(audited.report["findings"])
-    return table[["kind", "who", "domain", "value", "low", "high", "verdict"]].round(2)
+    return table[["kind", "who", "domain", "verdict", "value", "low", "high"]].round(2)
 
 
 def published(audited: Audited) -> HTML:
