@@ -1,4 +1,4 @@
-"""Measures of one set of predictions, each also for many resamples at once. Chapter: evaluation_protocols.
+"""Measures of one set of predictions, also for many resamples. Chapters: evaluation_protocols, evaluation_reports.
 
 Every metric takes ``y`` (n,) class numbers, ``prob`` (n,) of class 1 or (n, k) of all classes, and ``weights``:
 None gives one number, (r, n) non-negative weights give r numbers (a bootstrap resample is a row of counts).
