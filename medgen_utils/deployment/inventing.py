@@ -31,10 +31,15 @@ def train_on_drawn(new: Hospital, seeds: Sequence[int], steps: int, n: int = 40)
     return pd.concat(map_runs(_trained, [(new, seed, steps, n) for seed in seeds]), ignore_index=True)
 
 
+def few_patients(seed: int, n: int = 40) -> Clinic:
+    """n patients of each of the three training hospitals: the first of five times as many."""
+    many = make_clinic(acquisition_hospitals(3)[:-1], 5 * n, seed)
+    return many.subset(torch.cat([torch.arange(n) + start for start in range(0, len(many), 5 * n)]))
+
+
 def _trained(new: Hospital, seed: int, steps: int, n: int) -> pd.DataFrame:
     sources = acquisition_hospitals(3)[:-1]
-    many = make_clinic(sources, 5 * n, seed)
-    real = many.subset(torch.cat([torch.arange(n) + start for start in range(0, len(many), 5 * n)]))
+    many, real = make_clinic(sources, 5 * n, seed), few_patients(seed, n)
     generator = torch.Generator().manual_seed(seed)
     drawn = [ClassGaussians(real.x, real.y).draw(DRAWN, generator) for _ in sources]
     sets = {

@@ -20,6 +20,7 @@ Ways = dict[str, Callable[[ERM, Tensor], object]]
 """Name -> what predicts, made of the trained model and of all images that it will meet."""
 
 METRICS = ("auroc", "balanced_accuracy")
+OURS = Hospital("our hospital")
 BATCH = 32  # images that come together
 
 

@@ -14,6 +14,7 @@ from medgen_utils import monitoring
 from medgen_utils.clinic import make_clinic
 from medgen_utils.evaluation import auroc, predict_probabilities
 from medgen_utils.hospital import Hospital
+from medgen_utils.shifts import ShiftReport, diagnose, outputs_of
 from medgen_utils.training import ERM
 
 CHARTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -86,6 +87,13 @@ class Watched:
         alarm = monitoring.first_alarm(monitoring.cusum(distances), thresholds["cumulative sum"])
         return after - auroc(y, score), alarm
 
+    def diagnose(self, hospital: Hospital, n: int = 300) -> ShiftReport:
+        """`shifts.diagnose` of n patients of home, with their labels, and of n of ``hospital`` without."""
+        home, now = (
+            outputs_of(self.model, make_clinic([place], n, seed)) for place, seed in ((self.home, 600), (hospital, 601))
+        )
+        return diagnose(home, now.blind(), seed=0, n_repeats=4)
+
 
 def alarm_rates(quiet: np.ndarray, design: Design, thresholds: dict[str, float], n_streams: int) -> pd.DataFrame:
     """The share of quiet streams, drawn from real outputs, in which each rule alarms at all: rule, value, low, high.
@@ -101,6 +109,17 @@ def alarm_rates(quiet: np.ndarray, design: Design, thresholds: dict[str, float],
         interval = stats.binomtest(alarms, n_streams).proportion_ci()
         rows.append([name, alarms / n_streams, interval.low, interval.high])
     return pd.DataFrame(rows, columns=["rule", "value", "low", "high"])
+
+
+def suddenly(home: Hospital, n_months: int = 12, **changed: float) -> list[Hospital]:
+    """The hospital of each month after a change that comes at once: parameters of `Hospital` by name."""
+    return [replace(home, **changed)] * n_months
+
+
+def slowly(home: Hospital, n_months: int = 12, **changed: float) -> list[Hospital]:
+    """The hospital of each month while parameters move, in equal steps, to these values in the last month."""
+    ways = {name: np.linspace(getattr(home, name), value, n_months + 1)[1:] for name, value in changed.items()}
+    return [replace(home, **{name: float(way[month]) for name, way in ways.items()}) for month in range(n_months)]
 
 
 def watch(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,16 +14,17 @@ from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from medgen_utils import monitoring, plotting
+from medgen_utils.benchmark import Result
 from medgen_utils.plotting import INK, MARKERS, PALETTE, QUIET
 
 TITLES = {"auroc": "AUROC", "balanced_accuracy": "balanced accuracy"}
 
 
-def same_lesions(rows: dict[str, Tensor], y: Tensor, each: int = 4) -> Figure:
-    """The first lesions of each class, a row a scanner: rows name -> images (n, C, H, W) of patients y (n,)."""
-    picked = [i for label in (0, 1) for i in (y == label).nonzero()[:each, 0].tolist()]
+def lesions(rows: dict[str, tuple[Tensor, Tensor]], each: int = 4) -> Figure:
+    """The first lesions of each class, a row a name: images (n, C, H, W) and their classes (n,)."""
+    first = [[x[y == label][:each] for label in (0, 1)] for x, y in rows.values()]
     columns = ["benign"] * each + ["malignant"] * each
-    figure = plotting.show_images([x[picked] for x in rows.values()], list(rows), columns, scale=0.56)
+    figure = plotting.show_images([torch.cat(row) for row in first], list(rows), columns, scale=0.56)
     plt.close(figure)  # returned, so shown once
     return figure
 
@@ -80,6 +82,27 @@ def over_shares(table: pd.DataFrame) -> Axes:
     return axis
 
 
+def two_orders(table: pd.DataFrame) -> Axes:
+    """AUROC of each way with its interval, a mark an order of the same patients."""
+    axis = plotting.interval_plot(table[table["metric"] == "auroc"], "algorithm", "order")
+    axis.set_xlim(0.4, 1)
+    return axis
+
+
+def by_place(table: pd.DataFrame) -> Axes:
+    """AUROC of each training, a mark a seed, at two places side by side: columns training, tested at, seed, value."""
+    return plotting.dot_plot(table, "training", "tested at", reference=None)
+
+
+def false_alarms(rates: pd.DataFrame, stated: float) -> Axes:
+    """The share of quiet streams in which each rule alarms, with its interval, and the share that was stated."""
+    label = "share of quiet streams with an alarm"
+    axis = plotting.interval_plot(rates, "rule", label=label, reference=stated, reference_label="stated")
+    axis.set_xlim(0, None)
+    axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
+    return axis
+
+
 def bands(axis: Axes, table: pd.DataFrame, x: str, series: str) -> None:
     """A line with a band for each value of a column: table with x, value, low and high."""
     for i, (name, part) in enumerate(table.groupby(series, sort=False)):
@@ -88,18 +111,20 @@ def bands(axis: Axes, table: pd.DataFrame, x: str, series: str) -> None:
         axis.fill_between(part[x], part["low"], part["high"], color=PALETTE[i], alpha=0.15, linewidth=0)
 
 
-def differences(tables: dict[str, pd.DataFrame], rows: Sequence[str]) -> Figure:
-    """AUROC minus that of the baseline, a panel a data set: a mark a domain with its interval, a line a method.
+def differences(results: dict[str, Result], rows: Sequence[str]) -> Figure:
+    """AUROC minus that of ERM, a panel a data set: a mark a domain with its interval, a line a method.
 
-    tables: name -> `Result.differences_by_domain`; rows: the methods, the first on top.
+    results: of `deployment.adapted`, by the name of the data; rows: the methods, the first on top.
     """
+    tables = {name: result.differences_by_domain() for name, result in results.items()}
     figure, axes = plt.subplots(len(tables), 1, figsize=(5.8, 3.5 * len(tables)), layout="constrained", sharex=True)
     for axis, (name, table) in zip(np.atleast_1d(axes), tables.items(), strict=True):
         part = table[table["method"].isin(rows)].sort_values("method", key=lambda c: c.map(list(rows).index))
         plotting.interval_plot(part, "method", "domain", reference=0, reference_label="", axis=axis,
                                label=f"{name}: AUROC minus that of ERM")  # fmt: skip
     plt.close(figure)
-    return figure
+    lines = [f"{name}: {each.about.line(each.frame['seed'].nunique())}" for name, each in results.items()]
+    return plotting.footer(figure, " · ".join(lines), [info for each in results.values() for info in each.about.credit])
 
 
 def charts(distances: np.ndarray, of: dict[str, Callable], thresholds: dict[str, float], change: int = 12) -> Figure:

@@ -36,6 +36,20 @@ def test_tent_can_be_compared_with_the_statistics_of_the_same_batches():
     assert against.differences()["value"][0] == pytest.approx(expected)
 
 
+def test_side_by_side_has_every_way_against_erm_and_tent_against_its_own_statistics():
+    table = hospitals.side_by_side({"clinic": result()})
+    assert (table["targets"] == 2).all() and len(table) == len(hospitals.METHODS)
+    scores = result().scores().pivot(index="unit", columns="method", values="value").mean()
+    for way, baseline in (
+        ("many views", "ERM"),
+        ("Tent, by 32", "statistics, by 32"),
+        (hospitals.SORTED, "Tent, by 32"),
+    ):
+        row = table.loc[("clinic", f"{way} - {baseline}")]
+        assert row["mean"] == pytest.approx(scores[way] - scores[baseline])
+        assert row["low"] <= row["mean"] <= row["high"]
+
+
 def test_the_target_takes_no_part_in_the_training(monkeypatch):
     seen = []
     monkeypatch.setattr(hospitals, "fit", lambda model, train, **how: seen.append(set(train.domain.tolist())))

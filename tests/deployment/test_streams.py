@@ -68,6 +68,17 @@ def test_a_new_scanner_is_seen_after_the_change_and_not_before():
     assert score - harm == pytest.approx(float(streams.auroc(y, watched().quiet[0])))
 
 
+def test_a_change_comes_at_once_or_month_by_month():
+    assert [h.gain for h in streams.suddenly(HOME, 3, gain=0.7)] == [0.7] * 3
+    assert [h.gain for h in streams.slowly(HOME, 4, gain=0.6)] == pytest.approx([0.9, 0.8, 0.7, 0.6])
+
+
 def test_harm_is_measured_against_the_recorded_labels():
     harm, _ = watched().seen_by(replace(HOME, label_flips=0.5), DESIGN, DESIGN.thresholds(200))
     assert harm < -0.2
+
+
+def test_the_diagnosis_reads_no_label_of_the_new_months():
+    """With labels a change of graders would be a concept shift."""
+    quiet, flipped = (watched().diagnose(replace(HOME, label_flips=flips), n=120) for flips in (0.0, 0.5))
+    assert quiet.verdict == flipped.verdict and quiet.verdict != "concept shift"

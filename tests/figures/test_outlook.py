@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from medgen_utils import monitoring
+from medgen_utils.benchmark import About, Result
 from medgen_utils.figures import outlook as figures
 
 
@@ -16,7 +17,7 @@ def interval(rows, columns):
 
 def test_the_same_lesions_stand_below_each_other_benign_ones_first():
     x, y = torch.arange(8)[:, None, None, None] / 8 * torch.ones(8, 1, 6, 6), torch.arange(8) % 2
-    figure = figures.same_lesions({"old": x, "new": x / 2}, y, each=2)
+    figure = figures.lesions({"old": (x, y), "new": (x / 2, y)}, each=2)
     rows = np.array(figure.axes).reshape(2, 4)
     assert [round(8 * float(axis.images[0].get_array().max())) for axis in rows[0]] == [0, 2, 1, 3]
     assert [16 * float(axis.images[0].get_array().max()) for axis in rows[1]] == pytest.approx([0, 2, 1, 3])
@@ -49,9 +50,30 @@ def test_shares_are_averaged_over_batches():
     np.testing.assert_allclose(axis.lines[0].get_ydata(), [0.2, 0.8])
 
 
+def test_two_orders_are_two_marks_of_a_way():
+    rows = [[way, order, metric, 0.8] for way in "ab" for order in ("one", "two") for metric in figures.TITLES]
+    axis = figures.two_orders(interval(rows, ["algorithm", "order", "metric"]))
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_trainings_have_a_mark_a_seed_at_each_place():
+    rows = [[training, place, seed, 0.9] for training in "ab" for place in ("here", "there") for seed in (0, 1)]
+    axis = figures.by_place(pd.DataFrame(rows, columns=["training", "tested at", "seed", "value"]))
+    assert [len(line.get_ydata()) for line in axis.lines] == [4, 4]
+
+
+def test_false_alarms_stand_beside_the_stated_rate():
+    axis = figures.false_alarms(interval([["naive", 0.6], ["chart", 0.1]], ["rule"]), stated=0.05)
+    assert axis.get_xlim()[0] == 0
+    assert any(list(line.get_xdata()) == [0.05, 0.05] for line in axis.lines)
+
+
 def test_differences_have_a_panel_a_data_set_and_the_rows_in_their_order():
-    rows = [[method, domain, 0.1] for method in ("b", "a", "c") for domain in ("X", "Y")]
-    figure = figures.differences({"breast": interval(rows, ["method", "domain"])}, ["a", "b"])
+    rows = [[method, domain, seed, 0.5] for method in ("ERM", "b", "a", "c") for domain in "XY" for seed in (0, 1)]
+    frame = pd.DataFrame(rows, columns=["method", "domain", "seed", "auroc"])
+    result = Result(frame, ("ERM", "b", "a", "c"), About(10, "versions", "cpu", 1))
+    figure = figures.differences({"breast": result}, ["a", "b"])
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
     assert axis.get_xlabel() == "breast: AUROC minus that of ERM"
