@@ -20,7 +20,6 @@ def test_parts_become_domains_with_equal_shares_of_a_step():
 def test_half_of_a_batch_is_drawn_and_the_real_patients_are_the_first_of_the_many(monkeypatch):
     trained = []
     monkeypatch.setattr(inventing, "fit", lambda model, train, **how: trained.append(train))
-    monkeypatch.setattr(inventing, "map_runs", lambda f, tasks: [f(*task) for task in tasks])
     table = inventing.train_on_drawn(Hospital("dark", gain=0.5), seeds=(0,), steps=1, n=10)
     real, both, drawn, many = trained
     assert (len(real), len(many), len(drawn)) == (30, 150, 3 * 2 * inventing.DRAWN)
