@@ -55,6 +55,9 @@ def test_outputs_do_not_see_graders_and_a_graded_sample_does():
         assert last.loc[("none", chart), "value"] == last.loc[("graders", chart), "value"]
     assert last.loc[("graders", streams.GRADED), "value"] > last.loc[("none", streams.GRADED), "value"] + 0.5
     assert last.loc[("graders", streams.GRADED), "delay"] < 12 and last.loc[("none", streams.GRADED), "delay"] == np.inf
+    fewer = streams.watch(watched(), {"graders": changes["graders"]}, DESIGN, n_streams=30, graded=3)
+    fewer = fewer[fewer["month"] == 12].set_index("monitor")["value"]
+    assert fewer[streams.GRADED] < last.loc[("graders", streams.GRADED), "value"]
     assert last.loc[("graders", streams.GRADED), "harm"] < -0.1 and last["left_out"].between(0, 0.4).all()
 
 
