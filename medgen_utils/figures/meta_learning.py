@@ -106,9 +106,10 @@ def at_trial_step(a: Points, b: Points, unseen: Points) -> Callable[[float], Fig
         point = two_weights.resting_point(a, b, step)
         figure, axis = plt.subplots(figsize=(5.2, 3.3))
         _landscape(axis, two_weights.rehearsed_risk(grid, a, b, step), 7)
-        for w, text, colour in ((still, "ERM", plotting.QUIET), (point, "MLDG", VIOLET)):
+        for w, text, colour, side in ((still, "ERM", plotting.QUIET, "right"), (point, "MLDG", VIOLET, "left")):
             axis.plot(*w, "o", color=colour, markersize=8)
-            axis.annotate(text, w.tolist(), (7, 5), textcoords="offset points", color=colour)
+            shift = (-8 if side == "right" else 8, 5)
+            axis.annotate(text, w.tolist(), shift, textcoords="offset points", color=colour, ha=side)
         there, before = (two_weights.auroc_at(w, unseen) for w in (point, still))
         axis.set_title(f"unseen hospital: AUROC {there:.2f} (ERM {before:.2f})", fontsize=11, loc="left")
         return figure
