@@ -132,7 +132,7 @@ def turned(frame: pd.DataFrame) -> Figure:
     yard = frame.loc[frame["pair"] == OTHER, "cosine"].median()
     axis.axhline(yard, color=plotting.QUIET, linestyle="--", linewidth=1.6, label=OTHER)
     axis.axhline(0, color=plotting.QUIET, linestyle=":", linewidth=1.2)
-    axis.set(xticks=range(len(steps)), xticklabels=[f"{step:g}" for step in steps], ylim=(min(-0.05, yard - 0.1), 1.05))
+    axis.set(xticks=range(len(steps)), xticklabels=[f"{step:g}" for step in steps], ylim=(-1.05, 1.05))
     axis.set(xlabel="inner step", ylabel="cosine of two directions")
     figure.legend(loc="outside upper left", ncols=1, fontsize=10.5, handlelength=1.4)
     plt.close(figure)
@@ -215,6 +215,7 @@ def by_number(results: dict[int, Result]) -> Figure:
     frame = differences_by_number(results).rename(columns={"difference": "value"})
     label = "AUROC minus that of ERM"
     axis = plotting.dot_plot(frame, "sources", "method", label=label, reference=0, reference_label="no difference")
+    axis.locator_params(axis="x", nbins=5)
     plt.close(axis.figure)
     first = next(iter(results.values()))
     return plotting.footer(
@@ -269,6 +270,7 @@ def agreement_and_score(table: pd.DataFrame) -> Figure:
             axis.plot(row[column], row["AUROC there"], plotting.MARKERS[k], color=plotting.PALETTE[k], markersize=9,
                       label=name)  # fmt: skip
         axis.set(xlabel=f"distance {column}", xlim=(0, None))
+        axis.locator_params(axis="x", nbins=4)
         axis.margins(x=0.15, y=0.2)
     axes[0].set_ylabel("AUROC at the new hospital")
     handles, labels = axes[0].get_legend_handles_labels()
