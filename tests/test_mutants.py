@@ -83,5 +83,6 @@ def test_every_survivor_that_is_known_has_a_reason_and_a_line_in_its_module():
 def test_the_modules_that_are_changed_exist():
     package = command.ROOT / "medgen_utils"
     assert all(list(package.glob(pattern)) for pattern in changes.FORMULAS)
-    assert all(judge.tests_of(str(path.relative_to(package))) for path in changes.formula_modules(package))
-    assert folder.__doc__
+    tests = [judge.tests_of(command.ROOT, str(path.relative_to(package))) for path in changes.formula_modules(package)]
+    assert all((command.ROOT / own).is_file() for ((own,), *_) in tests)
+    assert judge.tests_of(command.ROOT, "training.py")[0] == ["tests/test_training.py"] and folder.__doc__

@@ -9,6 +9,7 @@ from medgen_utils.audit.measures import (
     by_patient,
     curve,
     describe,
+    measure,
     per_class,
     subgroups,
     threshold_of,
@@ -111,3 +112,21 @@ def test_a_threshold_needs_positives():
         threshold_of((y, [np.full((4, 2), 0.5)], np.arange(4)), 0.9)
     y, p = np.array([1, 1, 0]), np.array([0.9, 0.4, 0.1])
     assert threshold_of((y, [np.stack([1 - p, p], 1)], np.arange(3)), 0.5) == 0.9
+
+
+def test_rates_are_measured_where_there_is_a_threshold_and_only_there(csv):
+    tests = by_domain(read(csv(table()), group="patient", identity="id"), ["home"])
+    y, (prob,), _ = tests["home"]
+    cells = measure("p", tests, 0.4)
+    (cell,) = cells.groups["p",].values()
+    values = dict(zip(cells.metrics, [estimate.value for estimate in cell.estimates], strict=True))
+    called = prob[:, 1] >= 0.4
+    assert values["sensitivity"] == pytest.approx(called[y == 1].mean())
+    assert values["specificity"] == pytest.approx(1 - called[y == 0].mean())
+    assert "sensitivity" not in measure("p", tests, None).metrics
+
+
+def test_domains_are_described_in_the_order_of_the_table(csv):
+    data = table().sort_values("hospital", ascending=False, kind="stable")
+    rows = describe(read(csv(data), group="patient", identity="id"), ["benign", "malignant"], 10, None)
+    assert [row["domain"] for row in rows] == list(dict.fromkeys(data["hospital"]))

@@ -244,6 +244,7 @@ def test_the_report_has_the_form_of_its_schema(csv, k, options):
         (lambda f: f.iloc[:0], "no rows"),
         (lambda f: f.assign(prob_1=2.0), "sum to one"),
         (lambda f: f.assign(y=1), "one class"),
+        (lambda f: f.iloc[:1], "all 1 rows are class"),
         (lambda f: f.assign(split=np.where(f["domain"] == "home", "validation", "test")), "splits"),
         (lambda f: pd.concat([f, f.assign(algorithm="b", run="s").iloc[2:]]), "same images"),
     ],

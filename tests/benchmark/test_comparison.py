@@ -240,3 +240,8 @@ def test_the_time_that_is_expected_grows_with_steps_and_with_what_is_missing(dat
     assert plan.expected_seconds([]) == 0 and plan.missing() == plan.runs()
     long = replace(plan, steps=5000)
     assert long.expected_seconds(plan.runs()) > 5 * both
+
+
+def test_what_needs_colour_is_refused_on_grey_images():
+    with pytest.raises(ValueError, match="'grey-scale' needs colour"):
+        compare(["ERM", "grey-scale"], small_clinic(0), **OPTIONS)

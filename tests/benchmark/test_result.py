@@ -81,6 +81,7 @@ def test_noise_is_called_noise_and_an_effect_is_not():
 def test_images_of_one_domain_give_an_interval_over_patients_and_seeds():
     nothing, gain = images(0.0).say().data, images(2.0).say().data
     assert "at Rio" in nothing and "over patients and seeds" in nothing and "within noise" in nothing
+    assert nothing.count("; ") == 1, "three seeds are listed"
     assert "within noise" not in gain and "better on 3 of 3 seeds" in gain
 
 

@@ -53,3 +53,14 @@ def test_jsd_is_zero_for_equal_predictions_and_log_3_at_most():
     assert A.augmix_jsd(logits, logits, logits).abs() < 1e-6
     apart = 50 * torch.eye(3)[:, None].expand(3, 4, 3)
     torch.testing.assert_close(A.augmix_jsd(*apart), torch.tensor(math.log(3)))
+
+
+def test_augmix_stays_in_range_and_near_its_images():
+    x = images(channels=1)
+    y = A.augmix(x, generator(), 1.0)
+    assert y.min() >= 0 and y.max() <= 1 and (y - x).abs().mean() < 0.1 and not torch.equal(x, y)
+
+
+def test_random_convolution_has_the_strength_of_the_paper_unless_told():
+    x = images(channels=1)
+    assert torch.equal(A.random_convolution(x, generator()), A.random_convolution(x, generator(), 1.0))

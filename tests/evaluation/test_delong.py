@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from medgen_utils.evaluation import auroc
+from medgen_utils.evaluation import auroc, average_precision
 from medgen_utils.evaluation.delong import (
     auroc_estimate,
     delong,
     error_estimate,
+    estimate,
     placements,
     rate_estimate,
     share_estimate,
@@ -101,3 +102,14 @@ def test_the_error_of_right_probabilities_is_noise_as_often_as_it_says():
         assert found.value == pytest.approx((p - y).mean())
         alarms.append(found.p_value() < 0.05)
     assert np.mean(alarms) <= 0.06
+
+
+def test_average_precision_is_that_of_class_1_or_the_mean_over_the_classes():
+    rng = np.random.default_rng(0)
+    y, prob = rng.integers(0, 3, 60), rng.dirichlet(np.ones(3), 60)
+    units = np.arange(60)
+    parts = [average_precision((y == k).astype(int), prob[:, k]) for k in range(3)]
+    assert estimate("average_precision", y, [prob], units).value == pytest.approx(np.mean(parts))
+    binary = (y == 1).astype(int)
+    for shape in (prob[:, 1], np.stack([1 - prob[:, 1], prob[:, 1]], 1)):
+        assert estimate("average_precision", binary, [shape], units).value == pytest.approx(parts[1])

@@ -93,3 +93,14 @@ def test_the_worst_of_several_lies_below_each_and_the_highest_error_above():
     assert lowest.value == min(e.value for e in estimates)
     assert highest.value == max(e.value for e in estimates)
     assert lowest.low < lowest.value < highest.value < highest.high
+
+
+def test_patients_that_one_of_two_lacks_count_alike_wherever_they_are_numbered():
+    rng = np.random.default_rng(0)
+    a, b = rng.random(6), rng.random(5)
+
+    def ends(units):
+        """Interval of the difference of all six patients and of the first five of them."""
+        return share_estimate([a], units, "same").minus(share_estimate([b], units[:5], "same")).interval()
+
+    assert ends(np.arange(6)) == pytest.approx(ends(np.arange(6)[::-1]))

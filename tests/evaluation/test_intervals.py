@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from medgen_utils.evaluation import Interval, UndefinedMetric, sign_flip_test, t_interval, with_repeats
-from medgen_utils.evaluation.intervals import holm
+from medgen_utils.evaluation.intervals import holm, percentiles
 
 
 def test_the_interval_over_domains_is_students_t():
@@ -53,3 +53,9 @@ def test_repeats_widen_an_interval_over_patients_by_their_own():
 @pytest.mark.parametrize("repeats", [[0.8], [0.8, 0.8, 0.8]])
 def test_repeats_without_a_difference_widen_nothing(repeats):
     assert with_repeats(Interval(0.8, 0.7, 0.9), repeats) == pytest.approx((0.8, 0.7, 0.9))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_percentiles_leave_as_much_below_as_above(level):
+    low, high = percentiles(np.arange(1001.0), level)
+    assert (low, high) == pytest.approx((500 * (1 - level), 500 * (1 + level)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from medgen_utils.evaluation import power as evaluation_power
 from medgen_utils.evaluation.metrics import auroc
 from medgen_utils.evaluation.power import (
     MOST_HOSPITALS,
@@ -92,3 +93,10 @@ def test_what_cannot_be_is_named(change, told):
     options = {"question": "gap", "effect": 0.05, "hospitals": 5, "patients": 200, "seeds": 2, "spread": SPREAD}
     with pytest.raises(ValueError, match=told):
         power(**options | {"auroc": 0.8} | change)
+
+
+def test_the_last_number_of_hospitals_is_tried_too(monkeypatch):
+    needed = hospitals_needed("gap", 0.05, 200, 2, SPREAD)
+    for most, found in ((needed, needed), (needed - 1, None)):
+        monkeypatch.setattr(evaluation_power, "MOST_HOSPITALS", most)
+        assert hospitals_needed("gap", 0.05, 200, 2, SPREAD) == found

@@ -130,10 +130,12 @@ def _be_pytest(copy: Path, arguments: Sequence[str], answer: Path) -> None:
         os._exit(0)
 
 
-def tests_of(module: str) -> str:
-    """The test file of a module's name."""
+def tests_of(copy: Path, module: str) -> list[list[str]]:
+    """The test file of a module's name; then, for what that does not notice, the others of its folder."""
     path = Path("tests", module)
-    return str(path.with_name(f"test_{path.stem.strip('_')}.py"))
+    own = str(path.with_name(f"test_{path.stem.strip('_')}.py"))
+    beside = sorted(str(other.relative_to(copy)) for other in (copy / path.parent).glob("test_*.py"))
+    return [[own], [other for other in beside if other != own]] if len(path.parts) > 2 else [[own]]
 
 
 class Bench:
@@ -150,20 +152,27 @@ class Bench:
 
     def judge(self, change: Change) -> Verdict:
         """Whether a test of the module notices the change: fails, or does not end, as it does on the code as it is."""
-        tests, start = tests_of(change.module), time.perf_counter()
+        start = time.perf_counter()
+        verdict = Verdict("passed", "", 0.0)
+        for tests in filter(None, tests_of(self.copy, change.module)):
+            verdict = self.judge_by(change, tests)
+            if verdict.outcome != "passed":
+                break
+        return verdict._replace(seconds=time.perf_counter() - start)
+
+    def judge_by(self, change: Change, tests: Sequence[str]) -> Verdict:
+        """The verdict of some test files."""
         left_out: list[str] = []
         while True:
-            verdict = self.run_changed(change, tests, *left_out)
+            verdict = self.run_changed(change, *tests, *left_out)
             if verdict.outcome == "passed":
-                break
-            again = (verdict.test,) if verdict.test else (tests, *left_out)
+                return verdict
+            again = (verdict.test,) if verdict.test else (*tests, *left_out)
             if self.unchanged(*again) != verdict.outcome:
-                break
+                return verdict
             if not verdict.test:  # too slow, or broken, without any change too
-                verdict = Verdict("passed", "", 0.0)
-                break
+                return Verdict("passed", "", verdict.seconds)
             left_out += ["--deselect", verdict.test]  # fails by itself, for example for want of a built site
-        return verdict._replace(seconds=time.perf_counter() - start)
 
     def run_changed(self, change: Change, *arguments: str) -> Verdict:
         """`run_tests` with the change written into its module; the code is put back."""

@@ -1,8 +1,10 @@
 """What is no error but may be a mistake is told."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from medgen_utils.audit.reading.notices import below_chance
 from tests.audit.examples import changed, classes, read, table, told
 
 
@@ -37,3 +39,11 @@ def test_what_may_be_wrong_is_told(csv, data, options, words):
 def test_rounded_numbers_that_repeat_are_no_repeats(csv):
     frame = read(csv(table()[["y", "hospital", "p"]].round({"p": 1})))
     assert "identical" not in told(frame)
+
+
+def test_two_classes_below_chance_are_told_once_and_the_class_is_number_one():
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    p = np.clip(0.5 - 0.3 * (y - 0.5) + 0.1 * rng.normal(size=200), 0, 1)
+    (notice,) = below_chance(y, np.stack([1 - p, p], 1), "column p", ["benign", "malignant"])
+    assert "class 1 (malignant)" in notice
