@@ -61,6 +61,11 @@ class TestAlgorithms:
         with pytest.raises(ValueError, match="shuffled=1"):
             make(JiGen, shuffled=1.0)
 
+    def test_mae_sees_what_the_network_sees_with_zero_in_the_middle(self):
+        model, x = make(MAE).eval(), images()
+        expected = model.decoder(model.featurizer.layers(2 * x - 1))
+        torch.testing.assert_close(model.reconstruct(x), expected)
+
     def test_mae_paints_a_whole_image(self):
         assert make(MAE, channels=3).reconstruct(images(channels=3)).shape == (6, 3, 28, 28)
 

@@ -116,3 +116,10 @@ def test_a_classifier_that_does_worse_than_chance_is_no_alarm():
         < 0.5
     ]
     assert below and all(test.p_value > 0.5 for test in below)
+
+
+def test_a_classifier_that_holds_half_back_needs_four_rows_of_each():
+    a = np.random.default_rng(0).normal(size=(4, 2))
+    assert 0 <= shifts.domain_classifier_test(a, a + 1, seed=0).statistic <= 1
+    with pytest.raises(ValueError, match="at least 4 rows"):
+        shifts.domain_classifier_test(a[:3], a, seed=0)

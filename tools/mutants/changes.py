@@ -76,6 +76,8 @@ def changes(path: Path, package: Path, source: str, place: tuple[int, int], opti
             continue
         lines = zip(source.splitlines(), code.splitlines(), strict=False)
         before, after = next((a, b) for a, b in lines if a != b)
+        if before.strip() == "*,":
+            continue  # says which arguments are given by name, and computes nothing
         module = path.relative_to(package).as_posix()
         yield Change(module, place[0], function, operator.removeprefix("core/"), before.strip(), after.strip(), code)
 
