@@ -39,7 +39,6 @@ HIGHEST = {"cells": 32, "median": 6, "most": 20, "longest": 78, "importing": 1, 
 # Chapters still to be rewritten, with what they had when the limits came: the list only gets shorter. Whoever rewrites
 # a chapter takes its line away; a test fails when a chapter keeps the limits and still stands here.
 NOT_YET = {
-    "outlook": Size(42, 11.5, 28.5, 34, 111, 1, 30, 2995),
     "self_supervision": Size(34, 6.5, 24.0, 32, 92, 1, 18, 2769),
 }
 
