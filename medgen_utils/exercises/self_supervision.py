@@ -56,16 +56,16 @@ def within_hospitals(asked: Asked) -> str:
 @exercise(
     "self.3",
     first_step="build a SimCLR with views of your own, fit it, then probe it.",
-    returns="the dict of probe_features",
+    returns="the dict of ssl.probe_features",
     hints=(
         "Views should differ in what the hospitals differ in, and agree in what the class is made of.",
-        "`compose` chains augmentations and `partial` fixes their strength; `augment` is a hyper-parameter of SimCLR.",
+        "`augment` is a hyper-parameter of SimCLR; `ssl.pretrained` takes the pair, `ssl.clinic_parts` gives images.",
     ),
 )
 def own_views(asked: Asked, probe_table: pd.DataFrame) -> str:
     given = asked(10)
     if not isinstance(given, dict) or set(given) != set(probe_table.columns):
-        return "Return the dict that probe_features returns."
+        return "Return the dict that ssl.probe_features returns."
     if given == asked(1):
         return "One step or ten, the numbers are the same: is the network you fit the one you probe?"
     if np.isclose(number(given["class, source hospitals"]), 0.5, atol=0.05):
