@@ -60,14 +60,13 @@ class FewLabels:
         return paired_difference(self.frame[at], way, over, by=()).iloc[0][["value", "low", "high"]]
 
     def say(self) -> Markdown:
-        """A table in Markdown: pre-training minus plain training of all and of half of the steps, at each share."""
+        """Fine-tuning minus plain training of all and of half of the steps, in Markdown: a line a place and control."""
         shares = sorted(self.frame["share"].unique())
-        lines = ["| AUROC, paired | " + " | ".join(f"{100 * share:g} % of the labels" for share in shares) + " |"]
-        lines.append("|---" * (len(shares) + 1) + "|")
+        lines = []
         for place in (HOME, AWAY):
-            for way, over in ((TUNED, ALL), (TUNED, HALF), (FROZEN, ALL)):
-                cells = [_told(self.gain(way, over, place, share)) for share in shares]
-                lines.append(f"| {way}, minus {over}, {place} | " + " | ".join(cells) + " |")
+            for over in (ALL, HALF):
+                gains = [f"{_told(self.gain(TUNED, over, place, s))} with {100 * s:g} % of the labels" for s in shares]
+                lines.append(f"- *{TUNED}* minus *{over}*, {place}: {', '.join(gains)}.")
         return Markdown("\n".join(lines))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from medgen_utils import clinic
 from medgen_utils.benchmark import few_labels, keep_labels
-from medgen_utils.benchmark.few_labels import ALL, AWAY, FROZEN, HALF, HOME, TUNED, WAYS
+from medgen_utils.benchmark.few_labels import ALL, AWAY, HALF, HOME, TUNED, WAYS
 from medgen_utils.self_supervision import MAE
 from tests.benchmark.small import HOSPITALS, small_clinic
 
@@ -43,13 +43,15 @@ def test_gains_are_paired_differences_and_a_way_beside_itself_is_nothing(found):
     assert there == pytest.approx(-back) and there != 0
 
 
-def test_the_table_has_a_row_a_comparison_and_a_word_that_fits(found):
+def test_a_line_a_comparison_and_a_word_that_fits(found):
     lines = found.say().data.splitlines()
-    assert len(lines) == 2 + 2 * 3 and "20 % of the labels" in lines[0]
+    assert len(lines) == 2 * 2
     row = found.gain(TUNED, HALF, HOME, 1.0)
     word = "a gain" if row["low"] > 0 else "a loss" if row["high"] < 0 else "within the noise"
-    assert lines[3].startswith(f"| {TUNED}, minus {HALF}, {HOME} |") and lines[3].endswith(f"{word}) |")
-    assert FROZEN in lines[4]
+    assert lines[1].startswith(f"- *{TUNED}* minus *{HALF}*, {HOME}: ") and " with 20 % of the labels, " in lines[1]
+    assert lines[1].endswith(
+        f"{row['value']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f}, {word}) with 100 % of the labels."
+    )
 
 
 def test_the_figure_has_a_line_a_way_and_a_panel_a_place(found):
