@@ -16,7 +16,7 @@ import torch
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
 from medgen_utils.domains import DomainDataset, split
-from medgen_utils.evaluation import predictions_frame
+from medgen_utils.evaluation import paired_difference, predictions_frame
 from medgen_utils.machine import map_runs, training_device
 from medgen_utils.self_supervision import fine_tune, unlabelled
 from medgen_utils.self_supervision.kept import RATES, Task, pretrained
@@ -65,6 +65,17 @@ def pooled(*datasets: DomainDataset) -> DomainDataset:
         datasets[0].info,
     )
     return unlabelled(together)
+
+
+def best_pool(result: Result) -> pd.Series:
+    """The pool with the best mean minus the better of the two plain trainings: pool, plain, value, low, high.
+
+    The interval is over patients. Of the best of several the value is too good; it is here to be held against zero.
+    """
+    means = result.table()["mean"]
+    plain, pool = means[[ALL, HALF]].idxmax(), means.drop([ALL, HALF]).idxmax()
+    row = paired_difference(result.frame, pool, plain, by=()).iloc[0]
+    return pd.concat([pd.Series({"pool": pool, "plain": plain}), row[["value", "low", "high"]]])
 
 
 def compare_pools(

@@ -14,7 +14,7 @@ from torch import Tensor
 from medgen_utils import plotting
 from medgen_utils import self_supervision as ssl
 from medgen_utils.domains import DatasetInfo, DomainDataset
-from medgen_utils.self_supervision.kept import CLASS_NEW, HOSPITAL, MORE
+from medgen_utils.self_supervision.kept import CLASS_NEW, HOSPITAL, MORE, PROJECTED
 from medgen_utils.self_supervision.turns import EVERYWHERE
 from medgen_utils.training import Augmentation
 
@@ -102,7 +102,11 @@ def surprises(
     """
     fitted = {"the sources": CLASS_NEW, "and varied copies": MORE[0], "its own patients": MORE[1]}
     panels = {
-        "hospital named": {"grain differs": (probes, HOSPITAL), "one grain": (one_grain, HOSPITAL)},
+        "hospital named": {
+            "grain differs": (probes, HOSPITAL),
+            "one grain": (one_grain, HOSPITAL),
+            "its projection": (one_grain, PROJECTED),
+        },
         "class in the dark, AUROC": {name: (probes, read) for name, read in fitted.items()},
     }
     figure, axes = plt.subplots(1, 2, figsize=(5.8, 1.5 + 0.55 * len(names)), sharey=True)

@@ -26,6 +26,7 @@ Task = tuple[type[ERM], dict[str, Any]]
 UNTRAINED = "untrained"
 CLASS_HOME, CLASS_NEW = "class, source hospitals", "class, new hospital"
 MORE = "new hospital, probe saw varied copies", "new hospital, probe of its own labels"
+PROJECTED = "hospital, from the projection"
 HOSPITAL, SIZE = "hospital (chance 0.33)", "size of the lesion (R²)"
 MARKER = "marker"
 IMAGES = 48  # that a step shows the network, whatever the task makes of them
@@ -107,6 +108,7 @@ def what_is_kept(
 
     The frame is tidy: features, seed, read (what the probe was asked for), value. ``varied`` adds two probes for the
     class at the new hospital: one fitted to varied copies of the sources too, one to other patients of that hospital.
+    SimCLR's projection, which its loss looks at and which is thrown away, is asked for the hospital too.
     """
 
     def one(name: str, seed: int) -> list[list]:
@@ -121,6 +123,10 @@ def what_is_kept(
             own = everywhere.only(NEW_HOSPITAL)
             fitted = with_copies(train, varied), (own.x, own.true_y)
             read |= {what: class_at_new(model, *to, test) for what, to in zip(MORE, fitted, strict=True)}
+        if isinstance(model, SimCLR):
+            home = test.without(NEW_HOSPITAL)
+            z, z_home = (model.projector(extract_features(model, part.x)).detach() for part in (train, home))
+            read[PROJECTED] = linear_probe(z, train.domain).score(z_home, home.domain)
         return [[name, seed, what, value] for what, value in read.items()]
 
     found = map_runs(one, [(name, seed) for seed in seeds for name in (UNTRAINED, *tasks)])

@@ -55,9 +55,6 @@ def turns_named(
     return pd.concat(found, ignore_index=True)[["images", "domain", "seed", "value"]]
 
 
-# ------------------------------------------------------------------------------------------------- suspects removed
-
-
 def centre(dataset: DomainDataset, size: int) -> DomainDataset:
     """The middle ``size`` pixels as they are: nothing is resized. ValueError where the images are smaller."""
     side = dataset.x.shape[-1]
@@ -97,9 +94,6 @@ def without_slope(dataset: DomainDataset, contrast: float = 0.7) -> DomainDatase
 def one_channel(dataset: DomainDataset, channel: int = GREEN) -> DomainDataset:
     """One colour channel (of three) in place of all: no colour, and nothing between the channels."""
     return replace(dataset, x=dataset.x[:, channel : channel + 1].expand(-1, 3, -1, -1).contiguous())
-
-
-# --------------------------------------------------------------------------------- how the channels of a scanner lie
 
 
 def shifted(x: Tensor, down: float, right: float) -> Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from medgen_utils.benchmark import compare_pools, part, pooled
+from medgen_utils.benchmark import best_pool, compare_pools, part, pooled
 from medgen_utils.benchmark.pools import ALL, HALF
 from medgen_utils.self_supervision import MAE
 from tests.benchmark.small import colour_clinic, small_clinic
@@ -44,4 +44,9 @@ def test_pools_stand_beside_plain_training_on_the_same_unseen_patients():
     assert result.methods == (ALL, HALF, *pools)
     assert set(result.frame["index"]) == set(parted.test.index.tolist())
     assert set(result.frame["domain"]) == {TARGET}
+    best = best_pool(result)
+    means = result.table()["mean"]
+    assert means[best["pool"]] == means[list(pools)].max() and means[best["plain"]] == means[[ALL, HALF]].max()
+    assert best["low"] <= best["value"] <= best["high"]
+    assert best["value"] == pytest.approx(means[best["pool"]] - means[best["plain"]], abs=0.002)
     assert result.say().data.count("moves the AUROC at hospital A") == 3

@@ -108,6 +108,13 @@ def test_a_row_a_task_seed_and_probe():
     assert set(frame["features"]) == {"untrained", "masked"}
 
 
+def test_only_what_has_a_projection_is_asked_for_it():
+    tasks = {"masked": (ssl.MAE, {}), "SimCLR": (ssl.SimCLR, {})}
+    frame = ssl.what_is_kept(tasks, HOSPITALS, seeds=(0,), **TINY)
+    projected = frame[frame["read"] == kept.PROJECTED]
+    assert set(projected["features"]) == {"SimCLR"} and 0 <= projected["value"].item() <= 1
+
+
 def test_a_probe_in_place_of_the_last_layer_is_fitted_to_recorded_labels():
     train, test = ssl.clinic_parts(clinic.shortcut_hospitals(label_flips=0.4), n=120)
     network, train, test = written(train, test, lambda part: part.y * 0.8)
