@@ -10,7 +10,7 @@ from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
 from medgen_utils.benchmark.inside import dealt_out, look_inside
 from medgen_utils.benchmark.leak import leak
 from medgen_utils.benchmark.one_source import OneSource, together, train_at_home, train_on_each
-from medgen_utils.benchmark.pools import compare_pools, part, pooled
+from medgen_utils.benchmark.pools import best_pool, compare_pools, part, pooled
 from medgen_utils.benchmark.protocol import KEY, Task, run, run_task
 from medgen_utils.benchmark.reference import left_out
 from medgen_utils.benchmark.repair import repair_control
@@ -24,8 +24,8 @@ from medgen_utils.selection import RULES
 
 __all__ = [
     "KEY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "best_pool", "candidates",
-    "cheating", "chosen_by_rules", "compare", "compare_frozen", "compare_pools", "deal", "dealt_out", "evidence", "few_labels",
-    "few_patients", "find_budget", "keep_labels", "leak", "left_out", "look_inside", "part", "pool_of", "pooled",
-    "provenance", "read_results", "repair_control", "run", "run_task", "single_site_studies", "site_probes",
-    "spread", "sweep", "together", "train_at_home", "train_on_each", "watch",
+    "cheating", "chosen_by_rules", "compare", "compare_frozen", "compare_pools", "deal", "dealt_out", "evidence",
+    "few_labels", "few_patients", "find_budget", "keep_labels", "leak", "left_out", "look_inside", "part", "pool_of",
+    "pooled", "provenance", "read_results", "repair_control", "run", "run_task", "single_site_studies",
+    "site_probes", "spread", "sweep", "together", "train_at_home", "train_on_each", "watch",
 ]  # fmt: skip
