@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from medgen_utils.data import breast_archives, breast_ultrasound
+from medgen_utils.data import breast_archives
 from medgen_utils.data.prepared import (
     Prepared,
     Source,
@@ -94,7 +94,12 @@ SITES = {
     ),
     "Rio de Janeiro": Site(
         "busbra",
-        breast_ultrasound.BUSBRA,
+        Source(
+            "BUSBRA.zip",
+            "https://zenodo.org/records/8231412/files/BUSBRA.zip?download=1",
+            "sha256:ba3e6ed19cc37c682d8d39e25435bbf8a555a12cb7e641b5f2117685c95580ff",
+            133_917_740,
+        ),
         breast_archives.busbra,
         1875,
         {
@@ -143,8 +148,24 @@ TOGETHER = {
 }
 _LESIONS = {"label_definition": "1 malignant, 0 benign lesion; no normal pictures"}
 PROVENANCE = {
-    "Cairo": breast_ultrasound.PROVENANCE["Cairo"] | _LESIONS,
-    "Rio de Janeiro": breast_ultrasound.PROVENANCE["Rio"] | _LESIONS,
+    "Cairo": _LESIONS
+    | {
+        "hospital": "Baheya Hospital, Cairo",
+        "country": "Egypt",
+        "scanner": "GE LOGIQ E9, LOGIQ E9 Agile",
+        "years": "2018",
+        "population": "women of 25 to 75 years, 600 in all",
+        "grader": NOT_STATED,
+    },
+    "Rio de Janeiro": _LESIONS
+    | {
+        "hospital": "Instituto Nacional de Cancer, Rio de Janeiro",
+        "country": "Brazil",
+        "scanner": "GE Logiq 7, GE Logiq 5, Toshiba Aplio 300, U-Systems",
+        "years": NOT_STATED,
+        "population": "1,064 patients of a cancer institute",
+        "grader": "biopsy",
+    },
     CIUDAD_REAL: _LESIONS
     | {
         "hospital": "Hospital General Universitario, Ciudad Real",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from medgen_utils import clinic
-from medgen_utils.data import breast_hospitals, breast_ultrasound, colon_centres, mitosis, organ_views, pneumonia
+from medgen_utils.data import breast_hospitals, colon_centres, mitosis, organ_views, pneumonia
 from medgen_utils.data.prepared import search
 from medgen_utils.domains import DatasetInfo, DomainDataset
 from medgen_utils.hospital import describe
@@ -30,9 +30,6 @@ class DataSet(NamedTuple):
 
 SETS: dict[str, DataSet] = {
     "clinic": DataSet(clinic.INFO, describe(clinic.acquisition_hospitals()), clinic.default_clinic, lambda size: []),
-    "breast-ultrasound": DataSet(
-        breast_ultrasound.INFO, breast_ultrasound.DOMAINS, breast_ultrasound.load, breast_ultrasound.files
-    ),
     "breast-hospitals": DataSet(
         breast_hospitals.INFO, breast_hospitals.DOMAINS, breast_hospitals.load, breast_hospitals.files
     ),
@@ -59,9 +56,9 @@ def load(
 
     Found in the folder MEDGEN_DATA, else in the cache, else downloaded from its publisher; never replaced by another.
     Domains: clinic, its hospitals; breast-hospitals, four sites (`breast_hospitals.load` explains view, domains,
-    duplicates and accept_noncommercial, which are its own); breast-ultrasound, BreastMNIST's one hospital and three
-    scanners of BUS-BRA; mitosis, six scanners and centres; pneumonia, one hospital; organ-views, three views;
-    colon-centres, two centres. ``dataset.domains`` says where the images of each domain come from.
+    duplicates and accept_noncommercial, which are its own); mitosis, six scanners and centres; pneumonia, one
+    hospital; organ-views, three views; colon-centres, two centres. ``dataset.domains`` says where the images of each
+    domain come from.
     Sizes: 28 or 64; also 128 for breast-hospitals and mitosis, 128 and 224 for pneumonia, organ-views and
     colon-centres; any for the clinic. While a data set is in use, a second `load` of the same files returns the same
     object: do not write into its arrays.
