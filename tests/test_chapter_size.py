@@ -1,10 +1,10 @@
-"""The size of chapters: what is counted, and that every chapter keeps the limits, or its ceilings while it waits."""
+"""The size of chapters: what is counted, and that every chapter keeps the limits."""
 
 import nbformat
 import pytest
 
 from tools import ROOT, chapter_size
-from tools.chapter_size import HIGHEST, LOWEST, NOT_YET, Size
+from tools.chapter_size import HIGHEST, LOWEST, Size
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 FINE = Size(cells=20, median=6, p90=12, most=20, longest=78, importing=1, import_lines=8, words=2000)
@@ -19,15 +19,8 @@ def prose(text: str) -> dict:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_chapter_keeps_the_limits_or_its_ceilings(path):
-    size = chapter_size.of(nbformat.read(path, as_version=4))
-    assert chapter_size.problems(size, NOT_YET.get(path.stem)) == []
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_an_exception_is_needed(name):
-    size = chapter_size.of(nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4))
-    assert chapter_size.problems(size) != [], f"{name} keeps the limits: take it off NOT_YET in tools/chapter_size.py"
+def test_chapter_keeps_the_limits(path):
+    assert chapter_size.problems(chapter_size.of(nbformat.read(path, as_version=4))) == []
 
 
 def test_what_is_seen_is_counted():
@@ -76,13 +69,6 @@ def test_too_much_is_noticed(name, value):
 def test_too_little_is_noticed(name, value):
     (problem,) = chapter_size.problems(FINE._replace(**{name: value}))
     assert problem.startswith(f"{name}: {value}")
-
-
-def test_a_chapter_that_waits_may_not_grow_beyond_what_it_had():
-    waits = FINE._replace(cells=40, most=30)
-    assert chapter_size.problems(waits, waits) == []
-    assert chapter_size.problems(FINE._replace(words=2900), waits) == []  # more words than before, within the limit
-    assert chapter_size.problems(waits._replace(cells=41), waits) == ["cells: 41, more than 40"]
 
 
 def test_the_command_prints_the_numbers_and_fails_where_a_limit_is_missed(tmp_path, capsys):

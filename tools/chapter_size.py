@@ -1,7 +1,6 @@
 """How large a chapter is, in what a reader sees: ``python -m tools.chapter_size [chapters/x.ipynb ...]``.
 
-Prints a line a chapter and, below it, which limit it misses; ends with exit status 1 where one is missed. A chapter of
-`NOT_YET` is held to its own ceilings instead: it may not grow, and leaves the list on the day it keeps the limits.
+Prints a line a chapter and, below it, which limit it misses; ends with exit status 1 where one is missed.
 """
 
 import re
@@ -36,10 +35,6 @@ class Size(NamedTuple):
 LOWEST = {"cells": 20, "words": 2000}
 HIGHEST = {"cells": 32, "median": 6, "most": 20, "longest": 78, "importing": 1, "import_lines": 8, "words": 3000}
 
-# Chapters still to be rewritten, with what they had when the limits came: the list only gets shorter. Whoever rewrites
-# a chapter takes its line away; a test fails when a chapter keeps the limits and still stands here.
-NOT_YET: dict[str, Size] = {}
-
 
 def of(notebook: dict) -> Size:
     """The size of a notebook (nbformat 4); one without visible code has zeros. Hidden and removed cells are not seen.
@@ -63,12 +58,9 @@ def of(notebook: dict) -> Size:
     )
 
 
-def problems(size: Size, ceiling: Size | None = None) -> list[str]:
-    """Which limits a chapter misses, in words; with a ceiling, where it has grown beyond both that and the limit."""
+def problems(size: Size) -> list[str]:
+    """Which limits a chapter misses, in words."""
     has = size._asdict()
-    if ceiling is not None:
-        allowed = {name: max(limit, HIGHEST.get(name, 0)) for name, limit in ceiling._asdict().items()}
-        return [f"{name}: {has[name]:g}, more than {limit:g}" for name, limit in allowed.items() if has[name] > limit]
     few = [f"{name}: {has[name]:g}, at least {limit}" for name, limit in LOWEST.items() if has[name] < limit]
     return few + [f"{name}: {has[name]:g}, at most {limit}" for name, limit in HIGHEST.items() if has[name] > limit]
 
@@ -81,11 +73,9 @@ def main(names: list[str]) -> int:
     for path in paths:
         size = of(nbformat.read(path, as_version=4))
         print(f"{path.stem:22}" + "".join(f"{value:14g}" for value in size), flush=True)
-        ceiling = NOT_YET.get(path.stem)
-        found = problems(size, ceiling)
+        found = problems(size)
         missed |= bool(found)
-        notes = found or (["to be rewritten"] if ceiling else [])
-        print("".join(f"    {note}\n" for note in notes), end="")
+        print("".join(f"    {note}\n" for note in found), end="")
     return int(missed)
 
 

@@ -3,7 +3,7 @@
 Address and version (`stamp`), quizzes and exercises (`cells`), the numbers of the chapters' outputs (`results`), the
 claims that rest on them (`tools.claims`), the literature map (`tools.atlas`), the experiment on the home page
 (`tools.home`): in this order, because one may read what another wrote; last what the package says of its data
-(`datasets`).
+(`datasets`), and how long chapters take (`times`).
 ``--check`` changes nothing, names the files that are out of step and ends with exit status 1 (`make lint`).
 """
 
@@ -13,7 +13,7 @@ import sys
 from tools import home
 from tools.atlas import page as atlas
 from tools.claims import page as claims
-from tools.write import cells, datasets, results, stamp
+from tools.write import cells, datasets, results, stamp, times
 
 STEPS = {
     "address and version of pyproject.toml": stamp.update,
@@ -23,6 +23,7 @@ STEPS = {
     "literature map": atlas.update,
     "experiment on the home page": home.update,
     "provenance and pictures of the data page": datasets.update,
+    "times to read and to run": times.update,
 }
 
 
