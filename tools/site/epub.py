@@ -70,6 +70,13 @@ def mend(text: str, site: str) -> str:
         del figure["style"]
         value = figure.attrs.pop("data-value", "")
         figure.insert(0, BeautifulSoup(f"<p><strong>{value}</strong></p>", "html.parser"))
+    for table in page.select(".medgen-sortable"):  # nothing sorts or filters without scripts
+        for tag in table.select("label, output, thead span"):
+            tag.decompose()
+        for button in table.select("button"):
+            button.unwrap()
+        for tag in (table, *table.select("[onclick], [oninput]")):
+            tag.attrs = {name: value for name, value in tag.attrs.items() if not name.startswith("on")}
     for link in page.select(", ".join(f"a[href*='../{name}/']" for name in ("audit", *LIVE))):
         if site:
             link["href"] = site + link["href"].lstrip("./")
