@@ -17,8 +17,14 @@ from medgen_utils.benchmark.result import About
 from medgen_utils.domains import DomainDataset, split
 from medgen_utils.evaluation import metrics_by
 from medgen_utils.evaluation.power import Spread, hospitals_needed, power
+from medgen_utils.figures.drawings import Schematic, schematic
 
 GOAL = 0.8  # a chance that protocols usually ask for
+
+
+def who_may_look() -> Schematic:
+    """Which data the training, the choice and the test may look at."""
+    return schematic("who-may-look")
 
 
 def sheet(dataset: DomainDataset, each: int = 3) -> Figure:

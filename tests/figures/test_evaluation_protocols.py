@@ -66,3 +66,7 @@ def test_a_split_by_image_parts_patients_and_loses_no_image():
     train, test = draw.split_by_image(named)
     assert sorted([*train.index.tolist(), *test.index.tolist()]) == clinic.index.tolist()
     assert (find_leakage(train, test)["kind"] == "patient").sum() > 5
+
+
+def test_the_drawing_of_who_may_look_has_words():
+    assert len(figures.who_may_look().alt) > 40
