@@ -69,4 +69,4 @@ def test_a_split_by_image_parts_patients_and_loses_no_image():
 
 
 def test_the_drawing_of_who_may_look_has_words():
-    assert len(figures.who_may_look().alt) > 40
+    assert len(draw.who_may_look().alt) > 40
