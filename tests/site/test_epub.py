@@ -56,6 +56,8 @@ def test_it_is_an_epub_of_the_whole_book_and_can_be_sent_by_mail(book):
 def test_no_page_needs_a_script_or_hides_a_frame(pages):
     for page, tree in pages.items():
         assert not list(tree.iter(f"{XHTML}script")), page
+        handlers = [name for tag in tree.iter() for name in tag.attrib if name.startswith("on")]
+        assert handlers == [], page
         hidden = [figure for figure in tree.iter(f"{XHTML}figure") if "none" in figure.get("style", "")]
         assert hidden == [], page
 
