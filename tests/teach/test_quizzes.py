@@ -112,3 +112,10 @@ def quiz_file(folder: Path, **option) -> Path:
 def test_a_question_that_is_not_whole_is_refused(tmp_path, option):
     with pytest.raises(ValueError, match=r"x\.yml, n"):
         quizzes.read("x", quiz_file(tmp_path, **option))
+
+
+def test_two_blocks_of_one_name_are_refused(tmp_path):
+    path = quiz_file(tmp_path) / "chapters" / "quizzes" / "x.yml"
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(ValueError, match=r"x\.yml: \['Predict first'\] name two blocks"):
+        quizzes.read("x", tmp_path)

@@ -19,6 +19,7 @@ and on GitHub. For class there are Moodle's GIFT format, a printable sheet, and 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,9 +32,12 @@ PREDICTION = "<p><em>A prediction: no answer is wrong before the experiment.</em
 
 
 def read(chapter: str, root: Path = ROOT) -> list[dict]:
-    """The blocks of a chapter's quizzes, [] where it has none. ValueError where something is missing."""
+    """The blocks of a chapter's quizzes, [] where it has none. ValueError where something is missing, or a name is not
+    one block's own: the second would be written over the first."""
     path = root / "chapters" / "quizzes" / f"{chapter}.yml"
     blocks = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
+    if twice := sorted(name for name, n in Counter(block["block"] for block in blocks).items() if n > 1):
+        raise ValueError(f"{path.name}: {twice} name two blocks: give each a heading of its own")
     for question in (question for block in blocks for question in block["questions"]):
         where = f"{path.name}, {question.get('name')}"
         right = [option for option in question["options"] if option.get("correct")]
