@@ -13,13 +13,12 @@ from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.evidence import RUNS, load_rows, path_of, so_far
 from medgen_utils.benchmark.nulls import seed_spread
 from medgen_utils.benchmark.packing import ENSEMBLE
-from medgen_utils.benchmark.protocol import KEY
-from medgen_utils.benchmark.runs import plan
 from medgen_utils.benchmark.standings import (
     ALL_SEEDS,
     BASELINE,
     REFERENCES,
     common,
+    coverage,
     final_scores,
     finished,
     standings,
@@ -123,13 +122,15 @@ def progress(protocol: int = PROTOCOL) -> pd.DataFrame:
     of all others, done and planned. Runs for held-out-domain validation are not counted.
     """
     stored = load_rows(path_of(RUNS))
-    stored = stored[stored["protocol"] == protocol].drop_duplicates(KEY)
-    have = set(stored[KEY].itertuples(index=False, name=None))
+    alone = stored[(stored["protocol"] == protocol) & ~stored["left_out"].str.contains(" + ", regex=False)]
+    table = coverage(alone, CONTENDERS, PROBLEMS, which="targets")
+    table["primary"] = table["method"].isin([contender.name for contender in CONTENDERS if contender.primary])
     rows = []
     for problem in PROBLEMS:
         row = {"problem": problem.name, "steps": problem.steps, "targets": len(problem.targets), "seeds": problem.seeds}
+        mine = table[table["problem"] == problem.name].groupby("primary")[["runs", "planned"]].sum()
         for word, primary in (("primary", True), ("other", False)):
-            tasks = plan([c for c in CONTENDERS if c.primary == primary], [problem], which="targets")
-            row |= {f"{word} runs": sum(task.key in have for task in tasks), f"{word} planned": len(tasks)}
+            runs, planned = mine.reindex([primary], fill_value=0).to_numpy()[0].tolist()
+            row |= {f"{word} runs": runs, f"{word} planned": planned}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -7,6 +7,7 @@ anew for each seed (the clinics), has seeds as its units. Intervals and tests ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -96,10 +97,14 @@ def coverage(
     contenders: Sequence[Contender] = CONTENDERS,
     problems: Sequence[Problem] = PROBLEMS,
     trials: int | None = None,
+    which: Literal["all", "targets", "pairs"] = "all",
 ) -> pd.DataFrame:
-    """How many runs of each method on each problem there are: columns problem, method, runs, planned."""
+    """How many runs of each method on each problem there are: columns problem, method, runs, planned.
+
+    ``which``: the part of the `plan` that ``results`` are of.
+    """
     runs = results.drop_duplicates(KEY).groupby(["problem", "method"]).size().rename("runs")
-    keys = pd.DataFrame([task.key for task in plan(contenders, problems, trials)], columns=KEY)
+    keys = pd.DataFrame([task.key for task in plan(contenders, problems, trials, which)], columns=KEY)
     planned = keys.groupby(["problem", "method"], sort=False).size().rename("planned")
     table = pd.concat([planned, runs.reindex(planned.index, fill_value=0)], axis=1)
     return table[["runs", "planned"]].reset_index()
@@ -178,11 +183,13 @@ def by_family(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def by_rule(results: pd.DataFrame, inner: dict[tuple[str, str], str] = INNER) -> pd.DataFrame:
+def by_rule(
+    results: pd.DataFrame, inner: dict[tuple[str, str], str] = INNER, rules: Sequence[str] = RULES
+) -> pd.DataFrame:
     """Mean AUROC over targets of the trial each rule of `selection` picks, all from the same runs.
 
-    Index problem, method; a column for each of `RULES`. Only units that every rule can judge count: those with runs
-    for held-out-domain validation. The oracle picks on the test domain: cheating.
+    Index problem, method; a column for each of ``rules``. Only units that every one of them can judge count: for
+    held-out-domain validation those with runs without an inner domain. The oracle picks on the test domain: cheating.
     """
-    picked = {rule: chosen(results, rule, inner).set_index(UNIT)["auroc"] for rule in RULES}
-    return pd.DataFrame(picked)[list(RULES)].dropna().groupby(["problem", "method"]).mean()
+    picked = {rule: chosen(results, rule, inner).set_index(UNIT)["auroc"] for rule in rules}
+    return pd.DataFrame(picked)[list(rules)].dropna().groupby(["problem", "method"]).mean()

@@ -8,11 +8,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from medgen_utils import plotting
+from medgen_utils.benchmark import standings
 from medgen_utils.benchmark.board import Board
 from medgen_utils.benchmark.nulls import best_of_nothing
 from medgen_utils.benchmark.ranks import Ranks
 from medgen_utils.benchmark.result import Result
-from medgen_utils.benchmark.standings import chosen
 from medgen_utils.figures.sortable import Sortable, sortable
 from medgen_utils.selection import RULES
 
@@ -187,8 +187,7 @@ def by_rule(board: Board) -> pd.DataFrame:
 
     From the same runs: a row a method, a column a rule, ordered by what the oracle adds.
     """
-    means = {rule: chosen(board.rows, rule).groupby("method")["auroc"].mean() for rule in (RULES[0], RULES[2])}
-    frame = pd.DataFrame(means)
+    frame = standings.by_rule(board.rows, rules=(RULES[0], RULES[2])).loc[board.problem]
     return frame.loc[(frame[RULES[2]] - frame[RULES[0]]).sort_values(ascending=False).index]
 
 
