@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from medgen_utils.evaluation.intervals import t_interval
 
 
 class Gain(NamedTuple):
@@ -54,3 +57,27 @@ def mixed_gain(differences: pd.DataFrame, level: float = 0.95) -> Gain:
     variances = [fit.cov_re.iloc[0, 0], fit.vcomp[0] if nested else np.nan, fit.scale]
     spread = (unit * np.sqrt(np.maximum(variances, 0))).tolist()
     return Gain(value, value - half, value + half, *spread, sites, int(scanners.sum()), len(differences))
+
+
+def two_intervals(final: pd.DataFrame, methods: Sequence[str], baseline: str) -> pd.DataFrame:
+    """The mean gain of each method, by the interval over units and by the mixed model: index method, best first.
+
+    final: tested rows of the chosen trials (`standings.final_scores`: method, unit, site, domain, seed, auroc).
+    Columns difference, low, high (mean of seeds at a unit, Student's t over units), units, and with ``nested_`` in
+    front those of `mixed_gain`, with sd_site, sd_scanner, sd_seed and sites. Empty where there is one site, or one
+    difference a site.
+    """
+    runs = final.pivot_table(index=["site", "domain", "unit", "seed"], columns="method", values="auroc")
+    of_site = runs.groupby("site").size()
+    if len(of_site) < 2 or of_site.max() < 2:
+        return pd.DataFrame()
+    rows = {}
+    for method in methods:
+        gains = (runs[method] - runs[baseline]).dropna().rename("value").reset_index()
+        nested = mixed_gain(gains)
+        simple = t_interval(gains.groupby("unit")["value"].mean().to_numpy())
+        rows[method] = {"difference": simple.value, "low": simple.low, "high": simple.high}
+        rows[method] |= {"units": gains["unit"].nunique(), "sites": nested.sites}
+        rows[method] |= {"nested_difference": nested.value, "nested_low": nested.low, "nested_high": nested.high}
+        rows[method] |= {"sd_site": nested.sd_site, "sd_scanner": nested.sd_scanner, "sd_seed": nested.sd_seed}
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("difference", ascending=False)

@@ -182,6 +182,26 @@ def corrected(board: Board) -> pd.DataFrame:
     return primary[list(names)].rename(columns=names).sort_values("t test")
 
 
+def two_intervals(table: pd.DataFrame, baseline: str = "ERM") -> Figure | None:
+    """Each method's mean gain with two bars: the interval over units, and that of the mixed model over sites.
+
+    table: of `mixed.two_intervals`. None for an empty one.
+    """
+    if table.empty:
+        return None
+    names = list(table.index)
+    figure, axis = plt.subplots(figsize=(5.8, 1.7 + 0.36 * len(names)), layout="constrained")
+    units, sites = int(table["units"].max()), int(table["sites"].max())
+    for k, (start, word) in enumerate((("", f"{units} units, each once"), ("nested_", f"{sites} sites, mixed model"))):
+        at, color = np.arange(len(names)) + 0.18 * (2 * k - 1), plotting.PALETTE[k]
+        axis.hlines(at, table[start + "low"], table[start + "high"], color=color, linewidth=2)
+        axis.plot(table[start + "difference"], at, plotting.MARKERS[k], color=color, markersize=6, label=word)
+    plotting.name_rows(axis, names, "difference in AUROC", 0.0, baseline)
+    axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.03), ncols=2, fontsize=9.5)
+    plt.close(figure)
+    return figure
+
+
 def by_rule(board: Board) -> pd.DataFrame:
     """Mean AUROC over units with the trial that training-domain validation picks, and with the one the oracle picks.
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from medgen_utils.benchmark.mixed import mixed_gain
+from medgen_utils.benchmark.mixed import mixed_gain, two_intervals
 from medgen_utils.evaluation.intervals import t_interval
 
 
@@ -48,3 +48,29 @@ def test_the_interval_covers_the_mean_of_other_sites():
 def test_what_cannot_be_told_apart_is_refused(sites, seeds, told):
     with pytest.raises(ValueError, match=told):
         mixed_gain(drawn(sites=sites, seeds=seeds))
+
+
+def scored(frame: pd.DataFrame) -> pd.DataFrame:
+    """Tested rows of ERM, of a method ahead of it by the drawn gains, and of its mirror image."""
+    luck = np.random.default_rng(9).normal(0.8, 0.05, len(frame))
+    parts = [("ERM", luck), ("ahead", luck + frame["value"]), ("behind", luck - frame["value"])]
+    return pd.concat([frame.assign(method=name, auroc=score, unit=frame["domain"]) for name, score in parts])
+
+
+def test_two_intervals_agree_where_every_scanner_is_a_site_and_differ_where_three_share_one():
+    alone = two_intervals(scored(drawn(sites=6, seeds=2)), ["behind", "ahead"], "ERM")
+    assert list(alone.index) == ["ahead", "behind"]
+    assert alone["low"].to_numpy() == pytest.approx(alone["nested_low"].to_numpy(), abs=5e-4)
+    frame = drawn(sites=4, seeds=1, sd=(0.03, 0.0, 0.0))
+    others = [frame[frame["site"] == "site 0"].assign(domain=f"other {k}") for k in range(2)]
+    crowded = pd.concat([frame, *others], ignore_index=True)
+    crowded["value"] += np.random.default_rng(1).normal(0, 0.003, len(crowded))
+    table = two_intervals(scored(crowded), ["ahead"], "ERM").loc["ahead"]
+    assert (table["units"], table["sites"]) == (6, 4)
+    assert table["nested_high"] - table["nested_low"] > table["high"] - table["low"]  # three scanners are one draw
+    by_site = frame["value"].mean()
+    assert abs(table["nested_difference"] - by_site) < abs(table["difference"] - by_site)
+
+
+def test_two_intervals_wait_for_a_second_difference():
+    assert two_intervals(scored(drawn(sites=4, seeds=1)), ["ahead"], "ERM").empty

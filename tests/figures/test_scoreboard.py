@@ -117,3 +117,24 @@ def test_published_differences_are_points_with_names():
     assert [text.get_text() for text in axis.texts] == ["CORAL", "DANN", "mixup"]
     assert list(axis.lines[-1].get_xdata()) == [0.9, -1.0, 0.0]
     assert scoreboard.published(both.iloc[:2]) is None
+
+
+def test_two_intervals_draw_both_bars_of_every_method_where_they_are():
+    table = pd.DataFrame(
+        {
+            "difference": [0.02, 0.01], "low": [0.0, -0.02], "high": [0.04, 0.04], "units": 6, "sites": 4,
+            "nested_difference": [0.015, 0.0], "nested_low": [-0.03, -0.05], "nested_high": [0.06, 0.05],
+        },
+        index=["one", "two"],
+    )  # fmt: skip
+    axis = scoreboard.two_intervals(table).axes[0]
+    drawn = {tuple(np.round(path[:, 0], 6)) for lines in axis.collections for path in lines.get_segments()}
+    assert {(0.0, 0.04), (-0.02, 0.04), (-0.03, 0.06), (-0.05, 0.05)} <= drawn
+    assert {x for x, _ in points(axis)} == {0.02, 0.01, 0.015, 0.0}
+    assert {text.get_text() for text in axis.get_legend().get_texts()} == {
+        "6 units, each once", "4 sites, mixed model",
+    }  # fmt: skip
+
+
+def test_two_intervals_of_nothing_are_no_figure():
+    assert scoreboard.two_intervals(pd.DataFrame()) is None
