@@ -13,6 +13,7 @@ from medgen_utils.benchmark import KEY, RULES
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
 from medgen_utils.benchmark.runs import plan
 from medgen_utils.benchmark.standings import (
+    any_setting,
     by_family,
     by_rule,
     chosen,
@@ -192,6 +193,15 @@ def test_no_rule_beats_the_oracle_and_the_upper_bound_is_left_out():
     table = by_rule(RESULTS, INNER)
     assert (table["oracle"] >= table.max(axis=1) - 1e-12).all()
     assert set(table.index.get_level_values("method")) == {"ERM", "one", "two"}
+
+
+def test_a_setting_picked_by_lot_is_the_mean_of_all_and_no_pair_counts():
+    lot = any_setting(RESULTS)
+    tested = RESULTS[(RESULTS["split"] == "test") & ~RESULTS["left_out"].str.contains("+", regex=False)]
+    for (problem, method), rows in tested.groupby(["problem", "method"]):
+        grid = rows.pivot_table(index=["left_out", "seed"], columns="trial", values="auroc")
+        assert lot[problem, method] == pytest.approx(grid.mean(axis=1).mean())
+    assert (by_rule(RESULTS, INNER, RULES[2:])["oracle"] >= lot - 1e-12).all()
 
 
 def test_a_finished_sweep_is_covered_and_a_missing_run_is_counted():

@@ -107,7 +107,11 @@ def test_nothing_beats_a_lead_far_beyond_luck_and_half_of_it_beats_none():
 def test_the_oracle_takes_the_trial_that_is_best_at_the_target():
     frame = scoreboard.by_rule(BOARD)
     np.testing.assert_allclose(frame["oracle"] - frame["training-domain validation"], 0.02)
+    np.testing.assert_allclose(frame["by lot"] - frame["training-domain validation"], 0.01)
     axis = scoreboard.rules(BOARD).axes[0]
+    assert [line.get_label() for line in axis.lines[:3]] == [
+        "training-domain validation", "oracle (cheating)", "by lot (mean of all)",
+    ]  # fmt: skip
     assert sorted(axis.lines[0].get_xdata()) == pytest.approx(sorted(SCORES.mean()))
 
 
