@@ -196,7 +196,7 @@ def by_rule(
 
 
 def any_setting(results: pd.DataFrame) -> pd.Series:
-    """Mean AUROC of a setting picked by lot, index problem, method: over the trials of each target and seed, then those.
+    """Mean AUROC of a setting picked by lot, index problem, method: the mean over all trials of each target and seed.
 
     What `by_rule` gives has to be held against this: a rule that does not beat it has chosen nothing.
     """
