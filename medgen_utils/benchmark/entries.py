@@ -237,7 +237,7 @@ PROBLEMS = (
         _mitosis,
         MITOSIS,
         MITOSIS_INNER,
-        steps=2000,
+        steps=4000,
         seeds=3,
         augment=flips_and_turns,
         colour=True,
