@@ -4,7 +4,6 @@ One network, trained in Rio, at home and at three other sites: what its score ch
 typed: the numbers are those of ``chapters/results/generalization_gap.csv``, so figure, alt text and sentence follow it.
 """
 
-import re
 from pathlib import Path
 
 from tools import ROOT
@@ -98,8 +97,6 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
     found = numbers(root)
     page = root / "chapters" / "index.md"
     before = page.read_text(encoding="utf-8")
-    around = re.compile(rf"(?<={re.escape(BEGIN)}\n\n).*?(?=\n\n{re.escape(END)})", re.DOTALL)
-    if not around.search(before):
-        raise ValueError(f"{page.name} has no place for the experiment: restore the lines {BEGIN!r} and {END!r}")
-    wanted = {page: around.sub(lambda _: block(*found), before), root / "chapters" / PICTURE: drawing(*found)}
+    new = in_step.between(before, BEGIN, END, block(*found), page.name)
+    wanted = {page: new, root / "chapters" / PICTURE: drawing(*found)}
     return in_step.write_changed(wanted, root, write)

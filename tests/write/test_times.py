@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tools.write import times
 
 CARD = "# A chapter\n\n**Time.** 1 minutes to read, about 1 minute to run in fast mode and 9 minutes in full mode."
-PAGE = f"# For teachers\n\n{times.BEGIN}{times.END}\n"
+PAGE = f"# For teachers\n\n{times.BEGIN}\n\n{times.END}\n"
 
 
 def chapter(words=0, figures=0, lines=0, seconds=None):

@@ -15,6 +15,7 @@ from tools import ROOT
 from tools.atlas.works import Atlas, Shift, Work, load
 from tools.claims import places
 from tools.write import in_step
+from tools.write.alone import document
 
 BEGIN, END = "% atlas: written by `make write`, do not edit", "% atlas: end"
 FOLDER = Path("explorer") / "pages" / "atlas"
@@ -139,42 +140,24 @@ def alone(atlas: Atlas, root: Path = ROOT) -> str:
         first, *others = map(to_html, pieces(work, atlas, root))
         rows.append(f"<tr><td>{first}</td>{''.join(f'<td>{cell}</td>' for cell in others)}</tr>")
     head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-    new_line = "\n"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="description" content="The works that this book cites, by kind of shift, remedy, images, sites and year.">
-<link rel="icon" href="data:,">
-<title>Literature map: the page alone</title>
-<link rel="stylesheet" href="../live/alone.css">
-<link rel="stylesheet" href="../explore/explorer.css">
-<link rel="stylesheet" href="atlas.css">
-<script>
-  if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.dataset.theme = "dark";
-</script>
-</head>
-<body>
-<main>
-<h1>Literature map</h1>
-<p>The map alone. <a href="../chapters/atlas.html">What it holds, and what it does not.</a></p>
-<div class="mg-explorer mg-atlas">
-<img src="graphs.svg" width="500" height="621" alt="{html.escape(words(root))}">
-</div>
-{new_line.join(sections)}
-<section id="all-works"><h2>All works</h2>
-<table class="mg-atlas-works"><caption>{CAPTION}</caption>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{new_line.join(rows)}
-</tbody></table></section>
-</main>
-<script src="../live/page.js"></script>
-<script src="atlas.js"></script>
-</body>
-</html>
-"""
+    table = "\n".join(
+        [
+            f'<section id="all-works"><h2>All works</h2>\n<table class="mg-atlas-works"><caption>{CAPTION}</caption>',
+            f"<thead><tr>{head}</tr></thead>\n<tbody>",
+            *rows,
+            "</tbody></table></section>",
+        ]
+    )
+    drawing = f'<img src="graphs.svg" width="500" height="621" alt="{html.escape(words(root))}">'
+    return document(
+        "Literature map: the page alone",
+        "The works that this book cites, by kind of shift, remedy, images, sites and year.",
+        "Literature map",
+        'The map alone. <a href="../chapters/atlas.html">What it holds, and what it does not.</a>',
+        "atlas.css",
+        "\n".join([f'<div class="mg-explorer mg-atlas">\n{drawing}\n</div>', *sections, table]),
+        ("atlas.js",),
+    )
 
 
 def words(root: Path = ROOT) -> str:
@@ -191,11 +174,8 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
     atlas = load(root)
     path = root / "chapters" / "atlas.md"
     before = path.read_text(encoding="utf-8")
-    between = re.compile(rf"(?<={re.escape(BEGIN)}\n\n).*?(?=\n\n{re.escape(END)})", re.DOTALL)
-    if not between.search(before):
-        raise ValueError(f"{path.name} has no place for the map: restore the lines {BEGIN!r} and {END!r}")
     wanted = {
-        path: between.sub(lambda _: chapter(atlas, root), before),
+        path: in_step.between(before, BEGIN, END, chapter(atlas, root), path.name),
         root / FOLDER / "index.html": alone(atlas, root),
         root / FOLDER / "graphs.svg": (root / GRAPHS).read_text(encoding="utf-8"),
     }

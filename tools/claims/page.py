@@ -155,11 +155,8 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
     if wrong:
         raise ValueError("chapters/claims.yml:\n  " + "\n  ".join(wrong))
     home = root / "chapters" / "index.md"
-    before = home.read_text(encoding="utf-8")
-    around = re.compile(rf"(?<={re.escape(BEGIN)}\n\n).*?(?=\n\n{re.escape(END)})", re.DOTALL)
-    if not around.search(before):
-        raise ValueError(f"{home.name} has no place for the claims: restore the lines {BEGIN!r} and {END!r}")
-    wanted = {root / "chapters" / "claims.md": page(claims, root), home: around.sub(lambda _: summary(claims), before)}
+    text = in_step.between(home.read_text(encoding="utf-8"), BEGIN, END, summary(claims), home.name)
+    wanted = {root / "chapters" / "claims.md": page(claims, root), home: text}
     for path in sorted(root.glob("chapters/*.ipynb")):
         mine = [claim for claim in claims if claim.cells[0][0] == path.stem]
         notebook = places.notebook(root, path.stem)

@@ -1,9 +1,9 @@
 """Write everything that is derived from something else: ``make write``, or ``python -m tools.write``.
 
 Address and version (`stamp`), quizzes and exercises (`cells`), the numbers of the chapters' outputs (`results`), the
-claims that rest on them (`tools.claims`), the literature map (`tools.atlas`), the experiment on the home page
-(`tools.home`): in this order, because one may read what another wrote; last what the package says of its data
-(`datasets`), and how long chapters take (`times`).
+claims that rest on them (`tools.claims`), the live pages alone (`alone`), the literature map (`tools.atlas`), the
+experiment on the home page (`tools.home`): in this order, because one may read what another wrote; last what the
+package says of its data (`datasets`), and how long chapters take (`times`).
 ``--check`` changes nothing, names the files that are out of step and ends with exit status 1 (`make lint`).
 """
 
@@ -13,13 +13,14 @@ import sys
 from tools import home
 from tools.atlas import page as atlas
 from tools.claims import page as claims
-from tools.write import cells, datasets, results, stamp, times
+from tools.write import alone, cells, datasets, results, stamp, times
 
 STEPS = {
     "address and version of pyproject.toml": stamp.update,
     "quizzes and exercises": cells.update,
     "numbers of the outputs": results.update,
     "claims": claims.update,
+    "live pages alone": alone.update,
     "literature map": atlas.update,
     "experiment on the home page": home.update,
     "provenance and pictures of the data page": datasets.update,

@@ -51,10 +51,5 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
     text = page.read_text(encoding="utf-8")
     parts = {name: described(name) for name in SETS} | {name: shown(*row) for name, row in PICTURES.items()}
     for name, part in parts.items():
-        begin, end = f"<!-- begin {name} -->\n", f"\n<!-- end {name} -->"
-        before, found, rest = text.partition(begin)
-        _, ended, after = rest.partition(end)
-        if not found or not ended:
-            raise ValueError(f"{page.name} has no place for {name}: add {begin.strip()} and {end.strip()}")
-        text = f"{before}{begin}\n{part}\n{end}{after}"
+        text = in_step.between(text, f"<!-- begin {name} -->", f"<!-- end {name} -->", part, page.name)
     return in_step.write_changed({page: text}, root, write)

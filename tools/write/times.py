@@ -21,7 +21,7 @@ WORDS, FIGURE, LINE, STEP = 150, 0.5, 4 / 60, 5
 PICTURES = {"image/png", "image/svg+xml", "image/jpeg"}
 CARD = re.compile(r"(\*\*Time\.\*\* )\d+( minutes to read)")
 FULL = re.compile(r"\d+ minutes?( in full mode)")
-BEGIN, END = "<!-- begin times -->\n", "\n<!-- end times -->"
+BEGIN, END = "<!-- begin times -->", "<!-- end times -->"
 
 
 class Times(NamedTuple):
@@ -89,9 +89,5 @@ def update(root: Path = ROOT, write: bool = True) -> list[str]:
         raw["cells"][0]["source"] = new.splitlines(True)
         wanted[path] = text if new == card else json.dumps(raw, indent=1, ensure_ascii=False) + "\n"
     page = root / "chapters" / "teaching" / "index.md"
-    text = page.read_text(encoding="utf-8")
-    before, begun, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not begun or not ended:
-        raise ValueError(f"{page.name} has no place for the times: add {BEGIN.strip()} and {END.strip()}")
-    return in_step.write_changed(wanted | {page: f"{before}{BEGIN}\n{table(found, titles)}\n{END}{after}"}, root, write)
+    text = in_step.between(page.read_text(encoding="utf-8"), BEGIN, END, table(found, titles), page.name)
+    return in_step.write_changed(wanted | {page: text}, root, write)
