@@ -10,7 +10,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
-from medgen_utils.benchmark.evidence import RUNS, load_rows, path_of, so_far
+from medgen_utils.benchmark.evidence import RUNS, comparable, load_rows, path_of
 from medgen_utils.benchmark.nulls import seed_spread
 from medgen_utils.benchmark.packing import ENSEMBLE
 from medgen_utils.benchmark.standings import (
@@ -86,16 +86,15 @@ def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOC
     """The board of a problem from the evidence store: what is finished on the same targets and seeds as ERM.
 
     methods: all contenders and the ensemble by default. Targets and seeds are those that allow the most comparisons
-    (`evidence.so_far`), so a sweep that is still running gives fair comparisons, on fewer units. The ensemble takes
+    (`evidence.comparable`), so a sweep that is still running gives fair comparisons, on fewer units. The ensemble takes
     part once its rivals have all the seeds that it is made of.
     """
     asked = list(methods) or [*NAMES, ENSEMBLE]
     stored = load_rows(path_of(RUNS))
     stored = finished(stored[(stored["problem"] == problem) & (stored["protocol"] == protocol)])
-    begun = so_far(problem, [name for name in asked if name != ENSEMBLE], protocol)
-    if begun.result is None:
+    able = comparable(stored, [name for name in asked if name != ENSEMBLE])
+    if not able:
         return Board(problem, stored[:0], pd.DataFrame(), tuple(asked), float("nan"))
-    able = list(begun.result.methods)
     rows = common(stored[stored["method"].isin([*able, ENSEMBLE])], able)
     if rows.loc[rows["seed"] != ALL_SEEDS, "seed"].nunique() < stored["seed"].drop_duplicates().ge(0).sum():
         rows = rows[rows["method"] != ENSEMBLE]  # of more seeds than its rivals have here

@@ -126,7 +126,10 @@ def _data_of(problem: str) -> set[str]:
 
 
 class SoFar(NamedTuple):
-    """What the store has of a comparison (None where nothing can be compared yet), and the methods that it lacks."""
+    """What the store has of a comparison (None where nothing can be compared yet), and the methods that it lacks.
+
+    The baseline is lacking where it has no run itself, and not because it has nothing beside it.
+    """
 
     result: Result | None
     lacking: tuple[str, ...]
@@ -144,7 +147,8 @@ class SoFar(NamedTuple):
         """The sentences of the result (in brief for many methods), what they rest on, who is not there yet, by name."""
         if self.result is None:
             return Markdown(
-                f"The evidence store has no runs on {self.problem} to compare yet: {_listed(self.lacking)}."
+                f"The evidence store cannot compare anything on {self.problem} yet: {_listed(self.lacking)} "
+                f"{'is' if len(self.lacking) == 1 else 'are'} not finished there."
             )
         frame = self.result.frame
         seeds, domains = frame["seed"].nunique(), frame["domain"].nunique()
@@ -155,24 +159,33 @@ class SoFar(NamedTuple):
 
 
 def so_far(problem: str, methods: Sequence[str], protocol: int = PROTOCOL, **options: object) -> SoFar:
-    """`result` of those methods that the store has on the same targets and seeds; the first, the baseline, always.
+    """`result` of those methods that are `comparable` by now; the first, the baseline, always.
 
-    For a page that is built while a sweep runs. The targets and seeds are those that give the most comparisons: how
-    many there are, times how many methods have them all. ``options`` as `result` takes them.
+    For a page that is built while a sweep runs. ``options`` as `result` takes them.
     """
     rows = load_rows(path_of(RUNS))
-    rows = rows[(rows["problem"] == problem) & (rows["protocol"] == protocol) & rows["method"].isin(methods)]
-    rows = finished(rows)
-    alone = rows[~rows["left_out"].str.contains(" + ", regex=False)]
-    have = {name: set(map(tuple, part[["left_out", "seed"]].to_numpy())) for name, part in alone.groupby("method")}
+    rows = finished(rows[(rows["problem"] == problem) & (rows["protocol"] == protocol)])
+    able = comparable(rows, methods)
+    if not able:
+        started = set(rows["method"])
+        lacking = methods[1:] if methods[0] in started else [name for name in methods if name not in started]
+        return SoFar(None, tuple(lacking), problem)
+    lacking = tuple(name for name in methods if name not in able)
+    return SoFar(result(problem, able, protocol=protocol, **options), lacking, problem)
+
+
+def comparable(rows: pd.DataFrame, methods: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``methods``, the first the baseline, whose finished rows share targets and seeds; () where none do.
+
+    The targets and seeds are those that give the most comparisons: how many there are, times how many methods have
+    them all. ``rows``: of one problem and protocol.
+    """
+    rows = rows[rows["method"].isin(methods) & ~rows["left_out"].str.contains(" + ", regex=False)]
+    have = {name: set(map(tuple, part[["left_out", "seed"]].to_numpy())) for name, part in rows.groupby("method")}
     base, others = have.get(methods[0], set()), [name for name in methods[1:] if name in have]
     shared = [have[name] & base for name in others]
     units = max(shared, key=lambda some: len(some) * sum(more >= some for more in shared), default=set())
-    if not units:
-        return SoFar(None, tuple(methods), problem)
-    able = [methods[0], *(name for name in others if have[name] >= units)]
-    lacking = tuple(name for name in methods if name not in able)
-    return SoFar(result(problem, able, protocol=protocol, **options), lacking, problem)
+    return (methods[0], *(name for name in others if have[name] >= units)) if units else ()
 
 
 def _listed(names: Sequence[str]) -> str:

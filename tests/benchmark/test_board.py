@@ -38,6 +38,14 @@ def test_scores_are_means_over_seeds_and_the_best_follows_the_baseline(small):
     assert found.say().data.endswith("Not finished there yet: 1 contenders.")
 
 
+def test_the_store_is_read_once(small, monkeypatch):
+    reads, rows = [], evidence.read(problem="small")
+    for module in (board, evidence):
+        monkeypatch.setattr(module, "load_rows", lambda path: reads.append(path) or rows)
+    read_board("small")
+    assert len(reads) == 1
+
+
 def test_p_values_are_corrected_over_the_primary_family_only(small):
     table = read_board("small").table
     primary = table[table["primary"]]

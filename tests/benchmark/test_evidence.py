@@ -100,8 +100,12 @@ def test_what_is_not_finished_yet_is_named(store, monkeypatch):
     assert "2 seeds at 2 domains" in said and said.endswith("Not finished there yet, so not in it: CORAL.")
     nothing = evidence.so_far("small", ["ERM", "CORAL", "DANN"])
     assert nothing.result is None and nothing.plot() is None and nothing.table() is None
-    assert "to compare yet: ERM, CORAL and DANN" in nothing.say().data
-    assert evidence.so_far("small", ["ERM", "jitter"], protocol=1).result is None
+    assert nothing.lacking == ("CORAL", "DANN")  # ERM is there
+    assert "cannot compare anything on small yet: CORAL and DANN are not finished" in nothing.say().data
+    assert evidence.so_far("small", ["ERM", "CORAL"]).say().data.endswith("CORAL is not finished there.")
+    assert evidence.so_far("small", ["DANN", "jitter"]).lacking == ("DANN",)
+    unknown = evidence.so_far("small", ["ERM", "jitter"], protocol=1)
+    assert unknown.result is None and unknown.lacking == ("ERM", "jitter")
 
 
 def test_the_units_are_those_that_give_the_most_comparisons(store, monkeypatch):
@@ -111,6 +115,7 @@ def test_the_units_are_those_that_give_the_most_comparisons(store, monkeypatch):
     monkeypatch.setattr(evidence, "load_rows", lambda path: more)
     found = evidence.so_far("small", ["ERM", "jitter", "lagging", "done"])
     assert found.lacking == ("lagging",) and set(found.result.frame["domain"]) == {"hospital A", "new hospital"}
+    assert evidence.comparable(more, ["ERM", "gone"]) == ()
     alone = evidence.so_far("small", ["ERM", "lagging"])
     assert alone.lacking == () and set(alone.result.frame["domain"]) == {"hospital A"}
 
