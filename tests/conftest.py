@@ -38,6 +38,12 @@ def figures_are_closed() -> Iterator[None]:
         plt.close("all")
 
 
+@pytest.fixture(autouse=True)
+def outputs_are_for_a_person(monkeypatch) -> None:
+    """No test inherits MEDGEN_STATIC from the shell that runs it: a test of the site's outputs sets it itself."""
+    monkeypatch.delenv("MEDGEN_STATIC", raising=False)
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The site on a loopback port."""
