@@ -157,7 +157,7 @@ def noticed(table: pd.DataFrame) -> Figure:
         for i, (name, line) in enumerate(part.groupby("monitor", sort=False)):
             axis.step(line["month"], line["value"], where="post", color=PALETTE[i], label=name,
                       linestyle=("-", "--", "-.")[i % 3], linewidth=2)  # fmt: skip
-        axis.set_title(f"{change}\nAUROC {part['harm'].iloc[0]:+.2f}", loc="left", fontsize=10, color=INK)
+        axis.set_title(f"{change}\nAUROC {part['harm'].iloc[0]:+z.2f}", loc="left", fontsize=10, color=INK)
         axis.set(ylim=(-0.03, 1.03), xticks=(1, 4, 8, 12))
         axis.yaxis.set_major_formatter(PercentFormatter(1, 0))
     for axis in axes.flat[len(changes) :]:
