@@ -65,9 +65,9 @@ def footer(figure: Figure, text: str, credit: Sequence[DatasetInfo] = ()) -> Fig
     """Write how a figure was made, and whose data it shows, in small print under it."""
     lines = [text] if text else []
     lines += [f"Data: {info.title}; {info.licence}" for info in credit]
-    characters = int(19 * figure.get_figwidth())
+    characters = int(17 * figure.get_figwidth())
     wrapped = [part for line in lines for part in textwrap.wrap(line, characters)]
-    figure.supxlabel("\n".join(wrapped), fontsize=7.5, color=QUIET, x=0.01, ha="left")
+    figure.supxlabel("\n".join(wrapped), fontsize=8.5, color=QUIET, x=0.01, ha="left")
     return figure
 
 
@@ -86,10 +86,10 @@ def show_images(
         for axis, image in zip(axes[i], images, strict=False):
             pixels = image.permute(1, 2, 0).clamp(0, 1).cpu().numpy()
             axis.imshow(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, vmin=0, vmax=1)
-        axes[i, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+        axes[i, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
     for i, (axis, label) in enumerate(zip(axes[0], column_labels, strict=False)):
         if i == 0 or label != column_labels[i - 1]:  # a run of equal labels is written once
-            axis.set_title(label, fontsize=9)
+            axis.set_title(label, fontsize=10)
     return figure
 
 
@@ -105,7 +105,7 @@ def name_rows(
     if reference is not None:
         axis.axvline(reference, color=QUIET, linestyle=":", linewidth=1.4)
         axis.annotate(reference_label, (reference, 1), (3, 2), xycoords=("data", "axes fraction"),
-                      textcoords="offset points", fontsize=8.5, color=QUIET)  # fmt: skip
+                      textcoords="offset points", fontsize=9.5, color=QUIET)  # fmt: skip
 
 
 def interval_plot(
@@ -144,25 +144,26 @@ def interval_plot(
 def matrix_plot(
     frame: pd.DataFrame, rows: str, columns: str, *, label: str = "AUROC", low: float = 0.5, high: float = 1.0
 ) -> Axes:
-    """A table of values as shaded cells, each with its interval below: what `evaluation.metrics_by` returns."""
+    """A table of values as shaded cells, each with its interval below: what `evaluation.metrics_by` returns.
+
+    The numbers stand in the cells, so there is no colour bar, and what it would take is left for them on a phone.
+    """
     row_names, column_names = list(dict.fromkeys(frame[rows])), list(dict.fromkeys(frame[columns]))
-    figure, axis = plt.subplots(figsize=(1.8 + 0.98 * len(column_names), 1.1 + 0.62 * len(row_names)))
+    _, axis = plt.subplots(figsize=(1.8 + 0.98 * len(column_names), 1.2 + 0.68 * len(row_names)))
     table = frame.pivot(index=rows, columns=columns, values="value").loc[row_names, column_names]
     image = axis.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
     for record in frame.to_dict("records"):
         i, j = row_names.index(record[rows]), column_names.index(record[columns])
         red, green, blue, _ = image.cmap(image.norm(record["value"]))
         ink = "black" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "white"
-        axis.text(j, i - 0.12, f"{record['value']:.2f}", ha="center", va="center", color=ink, fontsize=12)
+        axis.text(j, i - 0.12, f"{record['value']:.2f}", ha="center", va="center", color=ink, fontsize=13)
         interval = f"{record['low']:.2f} to {record['high']:.2f}"
-        axis.text(j, i + 0.25, interval, ha="center", va="center", color=ink, fontsize=7.5)
-    axis.set_xticks(
-        range(len(column_names)), [textwrap.fill(name, 11, break_long_words=False) for name in column_names], fontsize=9
-    )
-    axis.set_yticks(range(len(row_names)), row_names, fontsize=9)
-    axis.tick_params(length=0)
+        axis.text(j, i + 0.25, interval, ha="center", va="center", color=ink, fontsize=9.5)
+    for axes, names in ((axis.xaxis, column_names), (axis.yaxis, row_names)):
+        axes.set_ticks(range(len(names)), [textwrap.fill(name, 12, break_long_words=False) for name in names])
+    axis.tick_params(length=0, labelsize=10)
     axis.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axis, label=label, fraction=0.05, pad=0.02)
+    axis.set_title(f"{label} and its 95 % interval", fontsize=11)
     return axis
 
 
@@ -191,15 +192,15 @@ def difference_grid(
         if np.isnan(value):
             continue
         style = {"ha": "center", "va": "center", "color": "white" if abs(value) > 0.65 * reach else "black"}
-        axis.text(j, i - (0.15 if note else 0), hundredths(value), fontsize=12 if note else 8, **style)
+        axis.text(j, i - (0.15 if note else 0), hundredths(value), fontsize=12 if note else 9.5, **style)
         if note:
-            axis.text(j, i + 0.24, note(row, column), fontsize=7, **style)
+            axis.text(j, i + 0.24, note(row, column), fontsize=8.5, **style)
         if framed is not None and framed.loc[row, column]:
             axis.add_patch(plt.Rectangle((j - 0.46, i - 0.43), 0.92, 0.86, fill=False, linewidth=1.3))
     if gap_after:
         axis.axvline(gap_after - 0.5, color=PAPER, linewidth=6, zorder=0.5)
-    axis.set_xticks(range(values.shape[1]), values.columns, fontsize=8)
-    axis.set_yticks(range(len(values)), values.index, fontsize=9)
+    axis.set_xticks(range(values.shape[1]), values.columns, fontsize=9.5)
+    axis.set_yticks(range(len(values)), values.index, fontsize=9.5)
     axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axis.spines[:].set_visible(False)
     return axis

@@ -64,9 +64,9 @@ def at_two_sizes(names: Sequence[str], dataset: DomainDataset) -> Figure:
         small = dataset.x[found[0], 0].numpy()
         axes[0, column].imshow(np.asarray(full), vmin=0, vmax=255)
         axes[0, column].set_title(patient.title.replace(", ", "\n", 1), fontsize=9.5, loc="center")
-        axes[0, column].set_xlabel(f"{full.width} x {full.height} pixels", fontsize=8.5)
+        axes[0, column].set_xlabel(f"{full.width} x {full.height} pixels", fontsize=10)
         axes[1, column].imshow(small, vmin=0, vmax=1)
-        axes[1, column].set_xlabel(f"the lesion, {small.shape[1]} x {small.shape[0]}", fontsize=8.5)
+        axes[1, column].set_xlabel(f"the lesion, {small.shape[1]} x {small.shape[0]}", fontsize=10)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
