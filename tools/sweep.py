@@ -3,8 +3,8 @@
 MEDGEN_MODE=full runs what the evidence store lacks of the protocol in ``chapters/evidence/README.md``, the primary
 family first: into ``_sweep/``, which git ignores, and at the end of each part into the store. SWEEP=PART takes a part:
 "primary", "selection" (runs of the primary family for held-out-domain validation), "exploratory", the name of a
-problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps that ERM needs; SWEEP=pack runs nothing and packs
-what is there. DEVICE=cuda trains on a GPU.
+problem, or both ("primary/mitosis"); SWEEP=budget looks for the steps that ERM needs (on one problem:
+"budget/mitosis"); SWEEP=pack runs nothing and packs what is there. DEVICE=cuda trains on a GPU.
 MEDGEN_MODE=fast, the default, writes ``_build/scoreboard_fast.csv``: few steps, two trials, one seed, four contenders.
 For a Dask cluster: ``python -m tools.sweep --dask scheduler-address``.
 """
@@ -66,14 +66,17 @@ def pack() -> None:
     print(f"{evidence.STORE}: {len(rows)} rows")
 
 
-def budgets(jobs: int | None, device: str | None) -> pd.DataFrame:
-    """The learning curves that the budgets come from, into the store."""
-    tables = []
-    for problem in dict.fromkeys(problem for _, problem in parts("primary")):
+def budgets(jobs: int | None, device: str | None, wanted: str = "") -> pd.DataFrame:
+    """The learning curves that the budgets come from, into the store: those of other problems stay as they are."""
+    sought = [problem for problem in dict.fromkeys(problem for _, problem in parts(wanted)) if problem.budgets]
+    path = STORE / evidence.BUDGETS
+    before = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["problem"])
+    tables = [before[~before["problem"].isin([problem.name for problem in sought])]]
+    for problem in sought:
         table = find_budget(CONTENDERS[0], problem, WORK / "budget.csv", n_jobs=jobs, device=device)
         print(table.to_string(index=False), flush=True)
         tables.append(table)
-        pd.concat(tables).to_csv(STORE / "budgets.csv", index=False, lineterminator="\n")
+        pd.concat(tables).to_csv(path, index=False, lineterminator="\n")
         packing.write_manifest(STORE)
     return pd.concat(tables)
 
@@ -99,8 +102,8 @@ def main() -> None:
             problems = [replace(problem, steps=40, seeds=1) for problem in PROBLEMS]
             results = sweep(contenders, problems, path, trials=2, n_jobs=options.jobs)
             print(f"{path.relative_to(ROOT)}: {results.groupby(['problem', 'method']).ngroups} rows of the scoreboard")
-        elif wanted == "budget":
-            budgets(options.jobs, device)
+        elif wanted.partition("/")[0] == "budget":
+            budgets(options.jobs, device, wanted.partition("/")[2])
         elif wanted == "pack":
             pack()
         else:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from medgen_utils import clinic, concept_shift, data_augmentation, feature_alignment, meta_learning, self_supervision
 from medgen_utils.averaging import WeightAveraged
+from medgen_utils.benchmark.elsewhere import FINE_TUNED, FROZEN, Elsewhere, features_as_images
 from medgen_utils.clinic import NEW_HOSPITAL, Hospital
 from medgen_utils.data import load
 from medgen_utils.domains import DomainDataset
@@ -26,6 +27,8 @@ SHARED_SPACE = {"learning_rate": (1e-2, 1e-3, 2e-2), "weight_decay": (1e-3, 1e-5
 # The fractional parts of trial * these numbers fill the square evenly however many trials there are (Roberts 2018).
 EVEN = {"learning_rate": 0.7548776662466927, "weight_decay": 0.5698402909980532}
 TRIALS, FEW_TRIALS = 8, 4
+BUDGETS = (500, 1000, 2000, 4000, 8000)  # steps among which the budget of a problem is sought
+FEW_STEPS = (30, 60, 125, 250, 500, 1000)  # of what learns on frozen features
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,14 @@ class Problem:
 
     ``load(seed)`` gives the data set (a constructed one may depend on the seed). Each of ``targets`` is left out once;
     ``inner`` names, for each, the source that is left out with it for held-out-domain validation. ``steps``: the
-    budget, for which `runs.find_budget` looks. ``validation_share`` of each source is set aside to select on (a tenth
-    in protocol 0: at the smallest hospital two dozen images). ``seeds``: each with a search of its own.
+    budget, for which `runs.find_budget` looks among ``budgets`` (empty: a cap that the protocol states).
+    ``validation_share`` of each source is set aside to select on (a tenth in protocol 0: at the smallest hospital two
+    dozen images). ``seeds``: each with a search of its own.
     ``data``: what `load` calls images of patients ("": drawn ones); of these the primary family gets `TRIALS` settings
-    instead of `FEW_TRIALS`.
+    instead of `FEW_TRIALS`, or ``most_trials`` if that is less.
+    ``elsewhere``: a network that has learned elsewhere, in the place of the small CNN. ``methods``: names of the only
+    contenders that take part (empty: all that can). Without ``inner`` there is no held-out-domain validation.
+    A problem with another network or another size has another name, so that nothing mixes their rows.
     """
 
     name: str
@@ -81,27 +88,42 @@ class Problem:
     inner: tuple[str, ...]
     steps: int
     seeds: int
-    augment: Augmentation = flips
+    augment: Augmentation | None = flips
     balanced: bool = True
     width: int = 16
     validation_share: float = 0.2
     size: int = 28
     colour: bool = False
     data: str = ""
+    elsewhere: Elsewhere | None = None
+    methods: tuple[str, ...] = ()
+    most_trials: int = TRIALS
+    budgets: tuple[int, ...] = BUDGETS
 
     @property
     def real(self) -> bool:
         """Images of patients, whose publishers are named."""
         return bool(self.data)
 
+    @property
+    def backbone(self) -> str:
+        """What the rows call the network."""
+        return self.elsewhere.name if self.elsewhere else f"small CNN, width {self.width}"
+
+    def takes(self, contender: Contender) -> bool:
+        """Whether a contender takes part here."""
+        can = self.colour or not contender.needs_colour
+        return contender.name in self.methods if self.methods else can
+
     def left_out(self) -> list[tuple[str, ...]]:
         """What a search trains without: each target alone, and each with its inner domain (a pair only once)."""
-        pairs = {tuple(sorted(pair)) for pair in zip(self.targets, self.inner, strict=True)}
+        pairs = {tuple(sorted(pair)) for pair in zip(self.targets, self.inner, strict=True)} if self.inner else set()
         return [(target,) for target in self.targets] + sorted(pairs)
 
     def trials(self, contender: Contender) -> int:
         """How many settings of a contender are tried: as many of ERM as of the primary family, fewer of longer runs."""
-        return TRIALS if self.real and contender.primary and contender.passes == 1 else FEW_TRIALS
+        planned = TRIALS if self.real and contender.primary and contender.passes == 1 else FEW_TRIALS
+        return min(planned, self.most_trials)
 
 
 def _weight(default: float, low: float, high: float) -> dict[str, tuple[float, float, float]]:
@@ -205,6 +227,20 @@ def _breast_hospitals(seed: int) -> DomainDataset:
     return published("breast-hospitals", HOSPITALS, size=28, view="lesion")
 
 
+def _breast_hospitals_64(seed: int) -> DomainDataset:
+    return published("breast-hospitals", HOSPITALS, size=64, view="lesion")
+
+
+@lru_cache(maxsize=2)
+def _breast_hospitals_frozen() -> DomainDataset:
+    return features_as_images(_breast_hospitals_64(0))
+
+
+@lru_cache(maxsize=2)
+def _mitosis_frozen() -> DomainDataset:
+    return features_as_images(published("mitosis", MITOSIS, size=64))
+
+
 def _breast_scanners(seed: int) -> DomainDataset:
     return published("breast-hospitals", SCANNERS, size=28, view="lesion", domains="scanner")
 
@@ -217,6 +253,11 @@ def _mitosis(seed: int) -> DomainDataset:
     return published("mitosis", MITOSIS)
 
 
+# who can act on frozen features: what works on features, risks, gradients or weights, and not on images
+ON_FEATURES = (
+    "ERM", "ERM, equal seconds", "reference: target included", "weight averaging", "mixup", "CORAL", "DANN", "V-REx",
+    "group DRO", "Fishr", "MLDG",
+)  # fmt: skip
 # inner domains in pairs, so that one run without both serves each of the two as target
 HOSPITALS = ("Cairo", "Rio de Janeiro", "Ciudad Real", "Poland")
 HOSPITALS_INNER = ("Rio de Janeiro", "Cairo", "Poland", "Ciudad Real")
@@ -249,6 +290,62 @@ PROBLEMS = (
     # the same images, a scanner of Rio left out while its hospital's other scanners train: scanner told from hospital
     Problem(
         "breast scanners", _breast_scanners, SCANNERS, SCANNERS_INNER, steps=1000, seeds=3, data="breast-hospitals"
+    ),
+    # the extension to 64 px and to a network of photographs: each has rows of its own, which no other problem reads
+    Problem(
+        "breast hospitals, frozen features",
+        lambda seed: _breast_hospitals_frozen(),
+        HOSPITALS,
+        (),
+        steps=125,
+        seeds=3,
+        augment=None,
+        size=64,
+        data="breast-hospitals",
+        elsewhere=FROZEN,
+        methods=ON_FEATURES,
+        budgets=FEW_STEPS,
+    ),
+    Problem(
+        "mitosis, frozen features",
+        lambda seed: _mitosis_frozen(),
+        MITOSIS,
+        (),
+        steps=125,
+        seeds=3,
+        augment=None,
+        size=64,
+        data="mitosis",
+        elsewhere=FROZEN,
+        methods=ON_FEATURES,
+        budgets=FEW_STEPS,
+    ),
+    Problem(
+        "breast hospitals, fine-tuned",
+        _breast_hospitals_64,
+        HOSPITALS,
+        (),
+        steps=100,
+        seeds=1,
+        size=64,
+        data="breast-hospitals",
+        elsewhere=FINE_TUNED,
+        methods=("ERM", "weight averaging", "intensity jitter", "per-image standardization"),
+        most_trials=3,
+        budgets=(),
+    ),
+    Problem(
+        "breast hospitals at 64 px",
+        _breast_hospitals_64,
+        HOSPITALS,
+        (),
+        steps=1000,
+        seeds=1,
+        size=64,
+        data="breast-hospitals",
+        methods=("ERM",),
+        most_trials=3,
+        budgets=(),
     ),
 )
 

@@ -233,7 +233,7 @@ def _task_of(row: dict) -> Task:
     problem = next((p for p in PROBLEMS if p.name == row["problem"]), None)
     if contender is None or problem is None:
         raise ValueError(f"{row['method']!r} on {row['problem']!r} is not among the entries: repeat it with its commit")
-    width = int(str(row["backbone"]).rsplit(" ", 1)[1])
+    width = problem.width if problem.elsewhere else int(str(row["backbone"]).rsplit(" ", 1)[1])
     steps = row["steps"] / contender.passes
     left_out = tuple(str(row["left_out"]).split(" + "))
     share = problem.validation_share if row["protocol"] else 0.1

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,13 +191,16 @@ def run_task(
     of those of the trial.
     ``predictions``: a folder for the log odds of the test images.
     """
-    problem, contender = task.problem, task.contender
+    problem, contender, backbone = task.problem, task.contender, None
+    if problem.elsewhere:
+        contender = replace(contender, algorithm=problem.elsewhere.adapt(contender.algorithm))
+        backbone = partial(problem.elsewhere.featurizer, problem.width, contender.normalize)
     settings = contender.settings(task.trial) if settings is None else settings
     dataset = problem.load(task.seed)
     frame = run_contender(
         contender, dataset, task.left_out, settings, seed=task.seed, steps=task.steps,
-        width=problem.width, balanced=problem.balanced, augment=problem.augment, device=device, evaluations=EVALUATIONS,
-        validation_share=problem.validation_share,
+        width=problem.width, balanced=problem.balanced, augment=problem.augment, backbone=backbone, device=device,
+        evaluations=EVALUATIONS, validation_share=problem.validation_share,
         keep_predictions=predictions / task.file if predictions else None,
     )  # fmt: skip
     rows = []
@@ -209,7 +214,7 @@ def run_task(
     table = pd.concat([validation, scores[~inside]], ignore_index=True).round(dict.fromkeys(SCORES, 6))
     curve = " ".join(f"{value:.4f}" for value in frame.attrs["curve"])
     known = dict(zip(KEY, task.key, strict=True)) | {
-        "family": contender.family, "backbone": f"small CNN, width {problem.width}", "image_size": problem.size,
+        "family": contender.family, "backbone": problem.backbone, "image_size": problem.size,
     }  # fmt: skip
     names = pd.DataFrame([known] * len(table))
     return pd.concat([names, table], axis=1).assign(

@@ -24,7 +24,6 @@ from medgen_utils.machine import device_name, run_side_by_side, training_device
 
 RISE = 0.005  # of the mean source-validation AUROC over the last quarter: above it, training had not stopped
 GAIN = 0.005  # of the same AUROC by twice the steps: above it, the budget was too small
-BUDGETS = (500, 1000, 2000, 4000, 8000)
 
 
 def plan(
@@ -42,7 +41,7 @@ def plan(
     """
     tasks = []
     for problem in problems:
-        crew = [c for c in contenders if problem.colour or not c.needs_colour]
+        crew = [c for c in contenders if problem.takes(c)]
         alone = [(seed, (target,)) for seed in range(problem.seeds) for target in problem.targets]
         pairs = [(0, pair) for pair in problem.left_out() if len(pair) > 1]
         wanted = {"all": alone + pairs, "targets": alone, "pairs": pairs}[which]
@@ -157,7 +156,7 @@ def find_budget(
     contender: Contender,
     problem: Problem,
     path: str | Path,
-    budgets: Sequence[int] = BUDGETS,
+    budgets: Sequence[int] | None = None,
     seeds: int = 2,
     **options: int | str | None,
 ) -> pd.DataFrame:
@@ -166,13 +165,14 @@ def find_budget(
     A row a budget: problem, backbone, image_size, steps, runs (targets x seeds), validation and test (mean AUROC), rise
     (of the validation AUROC over the last quarter, mean over runs), gain (of the validation AUROC by the next budget),
     enough (rise <= `RISE` and gain <= `GAIN`). The budget is the first that is enough; one more was tried to know, so
-    the last of ``budgets`` never is: where no row is enough, the list has to grow. The gain is needed because a
+    the last of ``budgets`` (by default those of the problem) never is: where no row is enough, the list has to grow.
+    The gain is needed because a
     schedule whose rate falls to zero ends flat at any budget, so that the rise alone would call every network finished.
     ``path``: a CSV of its own, and ``options``, as `sweep` takes them.
     """
     columns = ["problem", "backbone", "image_size", "steps", "runs", "validation", "test", "rise"]
     rows = []
-    for steps in budgets:
+    for steps in budgets or problem.budgets:
         variant = replace(problem, name=f"{problem.name} at {steps} steps", steps=steps, seeds=seeds)
         results = sweep([contender], [variant], path, trials=1, which="targets", **options)
         by_split = results.groupby("split")["auroc"].mean()

@@ -40,11 +40,24 @@ class FineTuning(ERM):
         self.backbone_rate = backbone_rate
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        learned = list(self.featurizer.parameters())
-        known = {id(parameter) for parameter in learned}
-        others = [parameter for parameter in self.parameters() if id(parameter) not in known]
-        slow = {"params": learned, "lr": learning_rate * self.backbone_rate}
-        return [slow, {"params": others, "lr": learning_rate}]
+        return slow_and_fast(self, learning_rate, self.backbone_rate)
+
+
+def slow_and_fast(model: ERM, learning_rate: float, backbone_rate: float) -> list[dict[str, Any]]:
+    """Two groups for the optimiser: the featurizer, ``backbone_rate`` times as fast as all the rest."""
+    learned = list(model.featurizer.parameters())
+    known = {id(parameter) for parameter in learned}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in known]
+    return [{"params": learned, "lr": learning_rate * backbone_rate}, {"params": others, "lr": learning_rate}]
+
+
+def fine_tuned(algorithm: type[ERM], backbone_rate: float = 0.1) -> type[ERM]:
+    """``algorithm`` as it is, with a featurizer that learns ``backbone_rate`` times as fast; of `ERM`: `FineTuning`."""
+
+    def parameter_groups(self: ERM, learning_rate: float) -> list[dict[str, Any]]:
+        return slow_and_fast(self, learning_rate, backbone_rate)
+
+    return type(f"FineTuned{algorithm.__name__}", (algorithm,), {"parameter_groups": parameter_groups})
 
 
 class ProbeThenFineTune(FineTuning):

@@ -122,7 +122,7 @@ def test_the_protocol_that_is_written_down_is_the_one_that_runs():
     family = re.search(r"\*\*The primary family.*?\*\*.*?: (.*?), and the ensemble of ERM's seeds", text)[1]
     primary = [c for c in CONTENDERS if c.primary and c.family != "reference"]
     assert family.split(", ") == [contender.name for contender in primary]
-    budgets = ", ".join(f"{steps:,}" for steps in runs.BUDGETS)
+    budgets = ", ".join(f"{steps:,}" for steps in entries.BUDGETS)
     assert f"smallest of {budgets} steps" in text
     assert f"no more than {runs.RISE:.3f} over the last quarter".replace("0.", ".") in text
     assert f"raise it by no more than {runs.GAIN:.3f}".replace("0.", ".") in text
