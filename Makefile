@@ -15,7 +15,7 @@ BUILD := $(BIN)/jupyter-book build . -q -W -n --keep-going --all
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help sweep book test lab serve execute lint format write teach clean site explorer colab zip epub audit-site
-.PHONY: data package publish-check mutants speed
+.PHONY: data features package publish-check mutants speed
 
 # Whoever names a Python gets that one, or is told why not.
 ifeq ($(origin PYTHON),command line)
@@ -95,6 +95,9 @@ format: .venv/dev ## Format the code and mend what can be mended
 
 data: .venv/book ## Fetch the data that the chapters use, where it is not on this machine yet
 	$(BIN)/python -m tools.data
+
+features: .venv/book ## Write the features that a release ships for readers without weights, into _build/features
+	$(BIN)/python -m tools.features
 
 package: .venv/dev ## Write what Colab installs, medgen_utils.zip, and wheel and source distribution into _build/package
 	$(BIN)/python -m tools.publish.package

@@ -36,16 +36,36 @@ def test_contenders_are_named_and_a_name_that_is_none_is_refused():
         named(["ERM", "label smothing"])
 
 
+def found(contender, problem, *rest, **options):
+    """A budget found without any run."""
+    return pd.DataFrame({"problem": [problem.name], "steps": [500]})
+
+
 def test_the_manifest_is_in_step_after_the_search_for_budgets(tmp_path, monkeypatch):
     shutil.copytree(sweep.STORE, tmp_path / "store")
     monkeypatch.setattr(sweep, "STORE", tmp_path / "store")
-    monkeypatch.setattr(sweep, "find_budget", lambda *arguments, **options: pd.DataFrame({"steps": [500]}))
+    monkeypatch.setattr(sweep, "find_budget", found)
     table = sweep.budgets(None, None)
     content = (tmp_path / "store" / "budgets.csv").read_bytes()
     listed = json.loads((tmp_path / "store" / evidence.MANIFEST).read_text())
-    assert len(table) == len(PROBLEMS)
+    assert list(table["problem"]) == list(dict.fromkeys(p.name for _, p in parts("") if p.budgets))
     assert listed["files"]["budgets.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
     assert listed["protocols"] == evidence.manifest()["protocols"]
+
+
+def test_a_search_for_one_budget_leaves_the_others_as_they_are(tmp_path, monkeypatch):
+    shutil.copytree(sweep.STORE, tmp_path / "store")
+    monkeypatch.setattr(sweep, "STORE", tmp_path / "store")
+    monkeypatch.setattr(sweep, "find_budget", found)
+    before = pd.read_csv(tmp_path / "store" / "budgets.csv").query("problem != 'mitosis'")
+    monkeypatch.setenv("SWEEP", "budget/mitosis")
+    monkeypatch.setenv("MEDGEN_MODE", "full")
+    monkeypatch.setattr("sys.argv", ["sweep"])
+    sweep.main()
+    after = pd.read_csv(tmp_path / "store" / "budgets.csv")
+    assert after.query("problem == 'mitosis'")["steps"].tolist() == [500]
+    others = after.query("problem != 'mitosis'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, before.reset_index(drop=True), check_dtype=False)
 
 
 def test_a_part_without_the_full_mode_is_refused_and_not_quietly_another_sweep(monkeypatch):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from medgen_utils.backbones import EfficientNetLite0
 from medgen_utils.domains import DomainDataset
-from medgen_utils.pretraining.knowledge import PHOTOGRAPHS, lite0_features
+from medgen_utils.pretraining.features import dataset_features
 from medgen_utils.pretraining.learners import fine_tuned
 from medgen_utils.training import ERM
 
@@ -69,8 +70,14 @@ class Normalized(nn.Module):
 
 
 def features_as_images(images: DomainDataset) -> DomainDataset:
-    """The data set with the frozen ImageNet features of each image as 1,280 "channels" of one pixel, in [0, 1]."""
-    z = lite0_features(images, random_seeds=())[PHOTOGRAPHS][0]
+    """The data set with the frozen ImageNet features of each image as 1,280 "channels" of one pixel, in [0, 1].
+
+    Always the network's own, never the rounded ones of the release: rows must come out to the last digit.
+    WeightsUnavailable without its weights.
+    """
+    with torch.random.fork_rng():  # a network draws weights before it loads others
+        network = EfficientNetLite0()
+    z = dataset_features(network, images)
     return replace(images, x=(z / LARGEST)[:, :, None, None])
 
 

@@ -232,12 +232,14 @@ def _breast_hospitals_64(seed: int) -> DomainDataset:
 
 
 @lru_cache(maxsize=2)
-def _breast_hospitals_frozen() -> DomainDataset:
+def breast_hospitals_frozen() -> DomainDataset:
+    """The four sites at 64 px as frozen features, computed once a process."""
     return features_as_images(_breast_hospitals_64(0))
 
 
 @lru_cache(maxsize=2)
-def _mitosis_frozen() -> DomainDataset:
+def mitosis_frozen() -> DomainDataset:
+    """The six sources at 64 px as frozen features, computed once a process."""
     return features_as_images(published("mitosis", MITOSIS, size=64))
 
 
@@ -294,7 +296,7 @@ PROBLEMS = (
     # the extension to 64 px and to a network of photographs: each has rows of its own, which no other problem reads
     Problem(
         "breast hospitals, frozen features",
-        lambda seed: _breast_hospitals_frozen(),
+        lambda seed: breast_hospitals_frozen(),
         HOSPITALS,
         (),
         steps=30,
@@ -308,7 +310,7 @@ PROBLEMS = (
     ),
     Problem(
         "mitosis, frozen features",
-        lambda seed: _mitosis_frozen(),
+        lambda seed: mitosis_frozen(),
         MITOSIS,
         (),
         steps=60,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from medgen_utils.backbones import EfficientNetLite0
+from medgen_utils.backbones import LITE0_PACKAGE, EfficientNetLite0
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.domains import DomainDataset
 from medgen_utils.pretraining.embeddings import (
@@ -21,16 +23,51 @@ from medgen_utils.pretraining.embeddings import (
     robustness_index,
 )
 from medgen_utils.pretraining.features import dataset_features
+from medgen_utils.pretraining.shipped import shipped_features, shipped_stem
 
 PHOTOGRAPHS, RANDOM, NUMBERS = "ImageNet, frozen", "random, frozen", "random numbers"
 
 
 def lite0_features(dataset: DomainDataset, random_seeds: Sequence[int] = (0, 1, 2)) -> dict[str, list[Tensor]]:
     """EfficientNet-Lite0 frozen, learned on photographs and random: {name: [z (N, 1280) of each network]}."""
-    with torch.random.fork_rng():  # a network draws weights before it loads others
-        learned = EfficientNetLite0()
     random = [dataset_features(random_lite0(seed), dataset) for seed in random_seeds]
-    return {PHOTOGRAPHS: [dataset_features(learned, dataset)], RANDOM: random}
+    return {PHOTOGRAPHS: [photograph_features(dataset)], RANDOM: random}
+
+
+def learned_lite0() -> EfficientNetLite0 | None:
+    """EfficientNet-Lite0 with the weights of photographs (Apache-2.0); None where their package is not installed."""
+    if find_spec(LITE0_PACKAGE) is None:
+        return None
+    with torch.random.fork_rng():  # a network draws weights before it loads others
+        return EfficientNetLite0()
+
+
+def photograph_features(dataset: DomainDataset) -> Tensor:
+    """Features (N, 1280) of photographs' network, frozen: the network's own, or those of the book's release.
+
+    The release's (`shipped_features`) are taken where the weights are not installed; WeightsUnavailable where those are
+    not to be had either.
+    """
+    network = learned_lite0()
+    return shipped_features(dataset) if network is None else dataset_features(network, dataset)
+
+
+def photograph_filters() -> Tensor:
+    """The 32 filters (32, 3, 3, 3) of the first layer of photographs' network; as `photograph_features`."""
+    network = learned_lite0()
+    return shipped_stem() if network is None else network.state_dict()["_conv_stem.weight"]
+
+
+def network_to_tune() -> EfficientNetLite0:
+    """The network of photographs to go on training; without its weights a random one, with a warning that says so."""
+    network = learned_lite0()
+    if network is None:
+        warnings.warn(
+            "the weights of photographs are not installed, so this training starts from a random network: it shows "
+            "that it runs, and its scores say nothing of pretraining", stacklevel=2,
+        )  # fmt: skip
+        network = EfficientNetLite0(pretrained=False)
+    return network
 
 
 def random_lite0(seed: int, images: int = 128) -> EfficientNetLite0:

@@ -61,6 +61,9 @@ def test_the_default_trial_of_a_contender_is_the_default_of_its_algorithm(datase
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
 def test_each_target_has_an_inner_domain_that_is_another_one(problem):
+    if not problem.inner:  # no held-out-domain validation
+        assert problem.left_out() == [(target,) for target in problem.targets]
+        return
     assert len(problem.targets) == len(problem.inner)
     assert all(target != inner for target, inner in zip(problem.targets, problem.inner, strict=True))
     assert len(problem.left_out()) == len(set(problem.left_out())) >= len(problem.targets) + 1
@@ -98,23 +101,31 @@ def test_published_images_are_read_once_whatever_the_seed(monkeypatch):
     calls = []
     names = SimpleNamespace(domain_names=[name for problem in PROBLEMS for name in problem.targets])
     monkeypatch.setattr(entries, "load", lambda name, **options: calls.append((name, options)) or copy(names))
+    monkeypatch.setattr(entries, "features_as_images", copy)
     for problem in (problem for problem in PROBLEMS if problem.real):
-        entries.published.cache_clear()
+        clear()
         calls.clear()
         assert problem.load(0) is problem.load(1) is problem.load(7)
         assert len(calls) == 1
-    entries.published.cache_clear()
+        assert calls[0][1].get("size", 28) == problem.size
+    clear()
+
+
+def clear():
+    """Forget what was read."""
+    for cached in (entries.published, entries.breast_hospitals_frozen, entries.mitosis_frozen):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize("problem", [problem for problem in PROBLEMS if problem.real], ids=lambda problem: problem.name)
 def test_a_data_set_that_comes_without_a_target_is_refused_again_and_again(problem, monkeypatch):
-    entries.published.cache_clear()
+    clear()
     fewer = SimpleNamespace(domain_names=problem.targets[1:])
     monkeypatch.setattr(entries, "load", lambda name, **options: fewer)
     for _ in range(2):
         with pytest.raises(ValueError, match=rf"without {problem.targets[0]},.*MEDGEN_NONCOMMERCIAL=accept"):
             run_task(Task(problem, CONTENDERS[0], problem.targets[1:2], 0, 0))
-    entries.published.cache_clear()
+    clear()
 
 
 def test_the_protocol_that_is_written_down_is_the_one_that_runs():
@@ -129,9 +140,47 @@ def test_the_protocol_that_is_written_down_is_the_one_that_runs():
     assert f"ERM, equal seconds: {entries.EQUAL_SECONDS:g} times the steps" in text
     assert (entries.TRIALS, entries.FEW_TRIALS) == (8, 4) and "Eight trials" in text and "four otherwise" in text
     assert {problem.validation_share for problem in PROBLEMS} == {0.2} and "a fifth of each source's patients" in text
-    assert {problem.seeds for problem in PROBLEMS if problem.real} == {3} and "Three seeds a target" in text
+    first = [problem for problem in PROBLEMS if problem.real and problem.size == 28]
+    assert {problem.seeds for problem in first} == {3} and "Three seeds a target" in text
     assert {problem.seeds for problem in PROBLEMS if not problem.real} == {20} and "20 clinics" in text
     assert protocol.EVALUATIONS == 8 and "at eight evenly spaced steps" in text
+
+
+def test_the_extension_to_64_px_that_is_written_down_is_the_one_that_runs():
+    text = " ".join((Path(__file__).parents[2] / evidence.STORE / "README.md").read_text().split())
+    text = text.partition("## Extension of protocol 2")[2].partition("## How to repeat")[0]
+    large = {problem.name: problem for problem in PROBLEMS if problem.size == 64}
+    assert len(large) == 4 and all(f"*{name}*" in text for name in large)
+    frozen = [problem for problem in large.values() if problem.elsewhere is entries.FROZEN]
+    for problem in frozen:
+        named = re.search(r"gradients or weights: (.*?), and the ensemble", text)[1]
+        spoken = {"ERM at equal seconds": "ERM, equal seconds", "mixup (of features)": "mixup"}
+        spoken["the reference with the target included"] = "reference: target included"
+        assert tuple(spoken.get(name, name) for name in named.split(", ")) == problem.methods
+        assert ", ".join(f"{steps:,}" for steps in problem.budgets[:-1]) + " and 1,000 steps" in text
+        assert (problem.seeds, problem.augment) == (3, None) and "three seeds" in text
+    tuned, scratch = large["breast hospitals, fine-tuned"], large["breast hospitals at 64 px"]
+    assert (tuned.seeds, tuned.most_trials, tuned.steps, tuned.budgets) == (1, 3, 100, ())
+    assert "Three trials, seed 0, a cap of 100 steps" in text
+    assert (scratch.seeds, scratch.most_trials, scratch.steps, scratch.methods) == (1, 3, 1000, ("ERM",))
+    assert "the small CNN of width 16 from scratch, ERM alone, 1,000 steps as at 28 px, three trials" in text
+
+
+def test_another_network_or_size_is_a_problem_of_its_own():
+    """Rows are keyed by the name of the problem, so two networks must never share one."""
+    for problem in PROBLEMS:
+        same = [p for p in PROBLEMS if (p.data, p.targets) == (problem.data, problem.targets) and p.real]
+        assert len({(p.backbone, p.size) for p in same}) == len({p.name for p in same}) == len(same)
+
+
+def test_only_contenders_that_can_act_on_features_take_part_there():
+    frozen = [problem for problem in PROBLEMS if problem.elsewhere is entries.FROZEN]
+    names = {contender.name for contender in CONTENDERS}
+    for problem in frozen:
+        crew = [contender for contender in CONTENDERS if problem.takes(contender)]
+        assert set(problem.methods) <= names and [c.name for c in crew] == list(problem.methods)
+        assert not any(c.augment or c.normalize or c.pretrain for c in crew)
+    assert not SMALL.takes(next(c for c in CONTENDERS if c.needs_colour)) and SMALL.takes(CONTENDERS[0])
 
 
 def test_every_page_counts_a_method_of_agreement_to_the_family_of_its_row():

@@ -5,8 +5,10 @@ import copy
 import pytest
 import torch
 
+from medgen_utils.averaging import WeightAveraged
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.pretraining import FineTuning, LinearProbe, ProbeThenFineTune
+from medgen_utils.pretraining.learners import fine_tuned
 from medgen_utils.training import ERM, build, fit
 
 CLINIC = make_clinic(acquisition_hospitals()[:2], 60, seed=0)
@@ -42,6 +44,15 @@ def test_the_backbone_moves_at_its_share_of_the_rate():
     ratio = (slow[name] - start[name]) / (fast[name] - start[name])
     assert ratio.median().item() == pytest.approx(0.1, rel=1e-3)
     assert torch.equal(slow["classifier.weight"], fast["classifier.weight"])
+
+
+def test_any_algorithm_can_be_fine_tuned_and_erm_is_then_fine_tuning():
+    (_, ours), (_, theirs) = trained(fine_tuned(ERM)), trained(FineTuning)
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+    start, slow = trained(fine_tuned(WeightAveraged), start=0.0)
+    _, fast = trained(WeightAveraged, start=0.0)
+    name = "featurizer.layers.0.weight"
+    assert (slow[name] - start[name]).abs().mean() < 0.3 * (fast[name] - start[name]).abs().mean()
 
 
 @pytest.mark.parametrize(("share", "still"), [(1.0, True), (0.5, False), (0.0, False)])
