@@ -110,14 +110,19 @@ def result(
         raise ValueError(f"{problem}: no target and seed at which {lacking} is finished beside the others yet")
     picked = chosen(rows, rule)
     inside = rows[rows["split"] == "validation"].merge(picked[KEY], on=KEY)
-    about = About(
-        tuple(sorted(set(picked["steps"]))), ", ".join(sorted(set(picked["versions"]))),
-        ", ".join(sorted(set(picked["device"]))), rows.drop_duplicates(KEY)["seconds"].sum(),
-        f"evidence store, protocol {', '.join(str(value) for value in sorted(set(picked['protocol'])))}",
-        tuple(info for name, info in DATASETS.items() if name in _data_of(problem)),
-    )  # fmt: skip
     known = picked.dropna(subset="site").set_index("domain")["site"].to_dict()
-    return Result(picked, tuple(methods), about, metric, unit, inside, known)
+    return Result(picked, tuple(methods), about_rows(picked, rows), metric, unit, inside, known)
+
+
+def about_rows(picked: pd.DataFrame, rows: pd.DataFrame) -> About:
+    """How stored runs were made: steps, versions and devices of the picked ones, the seconds of all of ``rows``."""
+    of = {name for problem in set(rows["problem"]) for name in _data_of(problem)}
+    return About(
+        tuple(sorted(set(picked["steps"]))), ", ".join(sorted(set(picked["versions"]))),
+        ", ".join(sorted(set(picked["device"]))), rows.drop_duplicates([*KEY])["seconds"].sum(),
+        f"evidence store, protocol {', '.join(str(value) for value in sorted(set(picked['protocol'])))}",
+        tuple(info for name, info in DATASETS.items() if name in of),
+    )  # fmt: skip
 
 
 def _data_of(problem: str) -> set[str]:
