@@ -25,8 +25,8 @@ from medgen_utils.selection import RULES
 
 __all__ = [
     "KEY", "ON_FEATURES", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "best_pool",
-    "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen", "compare_pools", "deal", "dealt_out", "evidence",
-    "few_labels", "few_patients", "find_budget", "keep_labels", "leak", "left_out", "look_inside", "part", "pool_of",
-    "pooled", "provenance", "read_results", "repair_control", "run", "run_task", "same_size", "single_site_studies",
-    "site_probes", "spread", "sweep", "together", "train_at_home", "train_on_each", "watch",
+    "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen", "compare_pools", "deal", "dealt_out",
+    "evidence", "few_labels", "few_patients", "find_budget", "keep_labels", "leak", "left_out", "look_inside", "part",
+    "pool_of", "pooled", "provenance", "read_results", "repair_control", "run", "run_task", "same_size",
+    "single_site_studies", "site_probes", "spread", "sweep", "together", "train_at_home", "train_on_each", "watch",
 ]  # fmt: skip
