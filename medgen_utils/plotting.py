@@ -108,6 +108,12 @@ def name_rows(
                       textcoords="offset points", fontsize=9.5, color=QUIET)  # fmt: skip
 
 
+def legend_above(axis: Axes, columns: int) -> None:
+    """The legend above the axes, however low these are, with room for the name of the reference below it."""
+    axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), borderaxespad=1.5, ncols=columns, fontsize=9.5,
+                handletextpad=0.3)  # fmt: skip
+
+
 def interval_plot(
     frame: pd.DataFrame,
     rows: str,
@@ -137,7 +143,7 @@ def interval_plot(
     name_rows(axis, row_names, label, reference, reference_label)
     if colours:
         columns = 3 if max(map(len, colour_names)) < 14 else 2  # a wider legend would squeeze the axes
-        axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.05), ncols=columns, fontsize=9.5, handletextpad=0.3)
+        legend_above(axis, columns)
     return axis
 
 
@@ -230,7 +236,7 @@ def dot_plot(
         axis.plot(part["value"], at, MARKERS[i % len(MARKERS)], label=name, **style)
     name_rows(axis, row_names, label, reference, reference_label)
     if colours:
-        axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=2, fontsize=9.5, handletextpad=0.3)
+        legend_above(axis, 2)
     return axis
 
 

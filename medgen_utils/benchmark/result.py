@@ -290,7 +290,7 @@ class Result:
         plotting.name_rows(axis, self.methods, NAMES.get(self.metric, self.metric), CHANCE.get(self.metric))
         if not many:
             columns = 3 if max(map(len, units)) < 14 else 2
-            axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=columns, fontsize=9.5, handletextpad=0.2)
+            plotting.legend_above(axis, columns)
         line = f"over {len(units)} {self._units(len(units))}" if many else "over patients"
         interval = f", line: 95 % interval {line}" if many or patients else ""
         what = f"a point a {self._units(1)}, bar: mean{interval}"

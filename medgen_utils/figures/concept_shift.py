@@ -95,7 +95,7 @@ def strictness(table: pd.DataFrame, panels: Sequence[str]) -> Axes:
         if not panel:
             meets = np.interp(mean["share"], line["share"], line["value"])
             axis.vlines(mean["share"], mean["value"], meets, color=colour, linewidth=1.4)
-        side = {"xytext": (9, 5), "ha": "left"} if panel else {"xytext": (-9, -13), "ha": "right"}
+        side = {"xytext": (7, 8), "ha": "left"} if panel else {"xytext": (-9, -13), "ha": "right"}
         axis.annotate(judge, (mean["share"], mean["value"]), textcoords="offset points", color=colour, **side)
     axis.set(xlabel="share of the cells that the judge calls atypical", ylabel="AUROC by that judge")
     axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
