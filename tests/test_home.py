@@ -23,9 +23,12 @@ def test_page_and_drawing_are_those_of_the_chapter():
 
 def test_the_sentence_sorts_the_sites_by_their_interval():
     said = home.sentence(CHANGES)
-    assert said == "The same network loses in Poland and cannot be told from home in Cairo and gains in Ciudad Real."
+    assert said == (
+        "The same network loses in Poland: -0.13 (-0.24 to -0.03); it gains in Ciudad Real: +0.12 (+0.02 to +0.22); "
+        "it cannot be told from home in Cairo."
+    )
     assert home.sentence({"Cairo": CHANGES["Poland"], "Poland": CHANGES["Poland"]}) == (
-        "The same network loses in Cairo and Poland."
+        "The same network loses in Cairo and Poland: -0.13 (-0.24 to -0.03), -0.13 (-0.24 to -0.03)."
     )
 
 

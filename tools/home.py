@@ -39,10 +39,14 @@ def sentence(changes: dict[str, Value]) -> str:
     lost = [site for site, change in changes.items() if change.high < 0]
     level = [site for site, change in changes.items() if change.low <= 0 <= change.high]
     gained = [site for site, change in changes.items() if change.low > 0]
-    parts = [f"loses {_at(lost)}"] if lost else []
+    parts = [f"loses {_at(lost)}: {_by(lost, changes)}"] if lost else []
+    parts += [f"gains {_at(gained)}: {_by(gained, changes)}"] if gained else []
     parts += [f"cannot be told from home {_at(level)}"] if level else []
-    parts += [f"gains {_at(gained)}"] if gained else []
-    return f"The same network {' and '.join(parts)}."
+    return f"The same network {'; it '.join(parts)}."
+
+
+def _by(sites: list[str], changes: dict[str, Value]) -> str:
+    return ", ".join(changes[site].text for site in sites)
 
 
 def _at(sites: list[str]) -> str:
