@@ -67,6 +67,7 @@ def footer(figure: Figure, text: str, credit: Sequence[DatasetInfo] = ()) -> Fig
     lines += [f"Data: {info.title}; {info.licence}" for info in credit]
     characters = int(17 * figure.get_figwidth())
     wrapped = [part for line in lines for part in textwrap.wrap(line, characters)]
+    figure.set_figheight(figure.get_figheight() + max(0, 0.15 * (len(wrapped) - 2)))  # more lines take nothing away
     figure.supxlabel("\n".join(wrapped), fontsize=8.5, color=QUIET, x=0.01, ha="left")
     return figure
 

@@ -75,6 +75,16 @@ def test_small_print_names_the_data_and_its_licence():
     assert figure.get_supxlabel() == "fast mode\nData: Clinic; CC0"
 
 
+def test_a_long_footer_leaves_the_axes_their_height():
+    heights = []
+    for text in ("short", "a long line of small print " * 12):
+        figure, axis = plt.subplots(figsize=(5.8, 2.0), layout="constrained")
+        plotting.footer(figure, text)
+        figure.canvas.draw()
+        heights.append(axis.get_window_extent().height)
+    assert heights[1] > 0.8 * heights[0]
+
+
 def test_a_dot_plot_has_a_dot_a_row_of_the_frame():
     frame = pd.DataFrame({"network": ["a", "a", "b"], "labels": ["x", "y", "x"], "value": [0.2, 0.6, 0.9]})
     axis = plotting.dot_plot(frame, "network", "labels", label="index")
