@@ -25,8 +25,8 @@ from medgen_utils.benchmark.standings import (
 )
 from medgen_utils.evaluation import holm
 
-NAMES = [contender.name for contender in CONTENDERS]
 PRIMARY = [c.name for c in CONTENDERS if c.primary and c.family != "reference"] + [ENSEMBLE]
+CONFIRMING = ("breast hospitals", "mitosis", "breast scanners")  # of the primary family, as the protocol says
 LONGER = "ERM, equal seconds"
 
 
@@ -85,11 +85,11 @@ class Board(NamedTuple):
 def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOCOL) -> Board:
     """The board of a problem from the evidence store: what is finished on the same targets and seeds as ERM.
 
-    methods: all contenders and the ensemble by default. Targets and seeds are those that allow the most comparisons
-    (`evidence.comparable`), so a sweep that is still running gives fair comparisons, on fewer units. The ensemble takes
-    part once its rivals have all the seeds that it is made of.
+    methods: all contenders that take part there and the ensemble by default. Targets and seeds are those that allow the
+    most comparisons (`evidence.comparable`), so a sweep that is still running gives fair comparisons, on fewer units.
+    The ensemble takes part once its rivals have all the seeds that it is made of.
     """
-    asked = list(methods) or [*NAMES, ENSEMBLE]
+    asked = list(methods) or [*_taking_part(problem), ENSEMBLE]
     stored = load_rows(path_of(RUNS))
     stored = finished(stored[(stored["problem"] == problem) & (stored["protocol"] == protocol)])
     able = comparable(stored, [name for name in asked if name != ENSEMBLE])
@@ -99,11 +99,17 @@ def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOC
     if rows.loc[rows["seed"] != ALL_SEEDS, "seed"].nunique() < stored["seed"].drop_duplicates().ge(0).sum():
         rows = rows[rows["method"] != ENSEMBLE]  # of more seeds than its rivals have here
     table = standings(rows)
-    primary = table["method"].isin(PRIMARY) & table["p_value"].notna()
+    primary = table["method"].isin(PRIMARY if problem in CONFIRMING else ()) & table["p_value"].notna()
     corrected = pd.Series(np.nan, table.index)
     corrected[primary] = holm(table.loc[primary, "p_value"].to_numpy())
     lacking = tuple(name for name in asked if name not in set(rows["method"]))
     return Board(problem, rows, table.assign(primary=primary, holm=corrected), lacking, _luck(final_scores(stored)))
+
+
+def _taking_part(problem: str) -> list[str]:
+    """Names of the contenders that a problem has; of all where it is none of the present protocol."""
+    of_problem = next((p for p in PROBLEMS if p.name == problem), None)
+    return [c.name for c in CONTENDERS if of_problem is None or of_problem.takes(c)]
 
 
 def _luck(final: pd.DataFrame) -> float:

@@ -1,5 +1,7 @@
 """A board of the store holds what can be compared fairly, counts its comparisons, and says what is missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ def small(store, monkeypatch):
     monkeypatch.setattr(board, "path_of", lambda file: store / file)
     monkeypatch.setattr(board, "CONTENDERS", (*CREW, LATE))
     monkeypatch.setattr(board, "PROBLEMS", (PROBLEM,))
-    monkeypatch.setattr(board, "NAMES", [c.name for c in (*CREW, LATE)])
+    monkeypatch.setattr(board, "CONFIRMING", ("small",))
     monkeypatch.setattr(board, "PRIMARY", [c.name for c in CREW if c.name != "ERM"])
     return store
 
@@ -51,6 +53,18 @@ def test_p_values_are_corrected_over_the_primary_family_only(small):
     primary = table[table["primary"]]
     np.testing.assert_allclose(primary["holm"], holm(primary["p_value"].to_numpy()))
     assert table.loc[~table["primary"], "holm"].isna().all() and "ERM" not in set(primary["method"])
+
+
+def test_a_problem_outside_the_primary_family_corrects_nothing(small, monkeypatch):
+    monkeypatch.setattr(board, "CONFIRMING", ("another",))
+    table = read_board("small").table
+    assert not table["primary"].any() and table["holm"].isna().all()
+
+
+def test_who_does_not_take_part_is_not_missed(small, monkeypatch):
+    assert read_board("small").lacking == ("late",)
+    monkeypatch.setattr(board, "PROBLEMS", (replace(PROBLEM, methods=tuple(c.name for c in CREW)),))
+    assert read_board("small").lacking == ()
 
 
 def test_the_ensemble_needs_rivals_with_all_its_seeds(small, monkeypatch):
