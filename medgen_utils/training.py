@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from medgen_utils.backbones import SmallCNN
 from medgen_utils.domains import Algorithm, Batch, DomainDataset, joined
 from medgen_utils.evaluation import auroc, predict_probabilities
-from medgen_utils.machine import device_of, in_batches, progress_bar, training_device
+from medgen_utils.machine import device_of, in_batches, keep_memory, progress_bar, training_device
 from medgen_utils.machine import map_runs as map_runs  # taught here
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -207,6 +207,7 @@ def fit(
         raise ValueError(f"evaluate_every={evaluate_every} needs validation images: pass validation=")
     if precision not in ("fp32", "bf16"):
         raise ValueError(f"precision={precision!r}: choose 'fp32' or 'bf16'")
+    keep_memory()
     generator = torch.Generator().manual_seed(seed)
     module = algorithm if isinstance(algorithm, nn.Module) else None
     if module is not None:

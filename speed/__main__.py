@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from medgen_utils.machine import threads
+from medgen_utils.machine import keep_memory, threads
 from speed.pairs import Row
 
 GROUPS = ("methods", "scores", "damage", "loop", "together")
@@ -84,6 +84,7 @@ def main() -> None:
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no group {sorted(unknown)}: choose from {GROUPS}")
     sys.path.append(str(PEERS))
+    keep_memory()  # as `fit` does; both sides have it
     with threads(1):
         for group in options.groups:
             if rows := measure(group, options.pairs):

@@ -50,8 +50,12 @@ class Published:
 
 
 class CORAL(Published):
+    def covariance(self, z: Tensor) -> Tensor:
+        centred = z - z.mean(0)
+        return centred.T @ centred / (len(z) - 1)
+
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        return (a.mean(0) - b.mean(0)).pow(2).mean() + (a.T.cov() - b.T.cov()).pow(2).mean()
+        return (a.mean(0) - b.mean(0)).pow(2).mean() + (self.covariance(a) - self.covariance(b)).pow(2).mean()
 
     def loss(self, batches):
         features = [self.featurizer(batch.x) for batch in batches]
@@ -104,7 +108,10 @@ class GroupDRO(Published):
 
 
 class DANN(Published):
-    """One step in two trains the discriminator and nothing else."""
+    """One step in two trains the discriminator and nothing else.
+
+    The penalty on the discriminator's gradient is computed in every step, as published, also where it weighs nothing.
+    """
 
     conditional = False
 
@@ -115,12 +122,21 @@ class DANN(Published):
         self.classes = nn.Embedding(2, width)
         self.optimizers, self.step = (adamw(self.discriminator, self.classes), self.optimizer), 0
 
+    def of_discriminator(self, seen: Tensor, y: Tensor, domain: Tensor) -> Tensor:
+        logits = self.discriminator(seen)
+        loss = F.cross_entropy(logits, domain)
+        if self.conditional:  # every class weighs the same
+            weights = 1 / (2 * F.one_hot(y).sum(0))[y]
+            loss = (weights * F.cross_entropy(logits, domain, reduction="none")).sum()
+        total = F.cross_entropy(logits, domain, reduction="sum")
+        gradient = torch.autograd.grad(total, seen, create_graph=True)[0]
+        return loss + 0.0 * gradient.pow(2).sum(1).mean()
+
     def update(self, batches):
-        y = torch.cat([batch.y for batch in batches])
+        x, y = (torch.cat([batch[i] for batch in batches]) for i in (0, 1))
         domain = torch.cat([torch.full_like(batch.y, i) for i, batch in enumerate(batches)])
-        z = self.featurizer(torch.cat([batch.x for batch in batches]))
-        seen = z + self.classes(y) if self.conditional else z
-        loss = F.cross_entropy(self.discriminator(seen), domain)
+        z = self.featurizer(x)
+        loss = self.of_discriminator(z + self.classes(y) if self.conditional else z, y, domain)
         turn, self.step = self.step % 2, self.step + 1
         if turn:
             loss = F.cross_entropy(self.classifier(z), y) - loss

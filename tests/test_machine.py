@@ -1,5 +1,8 @@
 """Runs side by side give what they give one by one; bars, threads and devices are asked for in one place."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -98,3 +101,34 @@ def test_a_time_to_wait_has_the_precision_a_person_needs():
 def test_runs_side_by_side_are_one_a_core_or_one_on_a_gpu():
     assert machine.jobs_of(3) == 3 and machine.jobs_of(device="cuda:0") == 1
     assert machine.jobs_of(device="cpu") == machine.joblib.cpu_count()
+
+
+FAULTS = """
+import resource, sys
+import torch
+from medgen_utils import machine
+kept = machine.keep_memory() if sys.argv[1] == "kept" else True
+x = torch.ones(10, 1024, 1024)
+for step in range(30):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt if step == 20 else before if step else 0
+    x = x + 1
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, x.mean().item())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of Linux's C library")
+def test_kept_memory_is_not_fetched_again():
+    found = {}
+    for name in ("kept", "given back"):
+        run = subprocess.run([sys.executable, "-c", FAULTS, name], capture_output=True, text=True, check=True)
+        done, faults, mean = run.stdout.split()
+        if done == "False":
+            pytest.skip("another C library")
+        found[name] = int(faults)
+        assert float(mean) == 31
+    assert found["kept"] < found["given back"] / 3
+
+
+def test_elsewhere_than_on_linux_no_memory_is_kept(monkeypatch):
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    assert machine.keep_memory.__wrapped__() is False

@@ -147,7 +147,8 @@ class CDANN(DANN):
         one_hot = F.one_hot(labels, self.classifier.out_features)
         seen = torch.cat([gradient_reversal(torch.cat(z), self.strength), one_hot], dim=1)
         losses = F.cross_entropy(self.discriminator(seen), _domain_of(z), reduction="none")
-        return torch.stack([losses[labels == k].mean() for k in labels.unique()]).mean()
+        images = one_hot.sum(0)
+        return (losses / images[labels]).sum() / (images > 0).sum()
 
 
 def _domain_of(z: Sequence[Tensor]) -> Tensor:
