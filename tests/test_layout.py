@@ -15,6 +15,7 @@ LARGE: set[str] = {
     "medgen_utils/benchmark",  # protocol, sweep, store, board: one subject from a run to a sentence about it
     "medgen_utils/evaluation",  # metrics, their uncertainty and claims: one set of words from number to sentence
     "medgen_utils/audit",  # a report has many parts, each a small file
+    "medgen_utils/pretraining",  # features, probes and measures of a network from elsewhere, and the file they ship in
     "tools/site",  # what Sphinx leaves undone for readers, machines and e-readers: a small file each
     "medgen_utils/figures",  # a file a chapter, of which none knows another
     "medgen_utils/exercises",  # a file a chapter, three exercises with their hints in each
