@@ -11,6 +11,7 @@ from medgen_utils.benchmark.entries import PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.evidence import RUNS, SoFar, about_rows, load_rows, path_of
 from medgen_utils.benchmark.protocol import KEY
 from medgen_utils.benchmark.result import Result
+from medgen_utils.benchmark.runs import rise
 from medgen_utils.benchmark.standings import BASELINE, chosen
 
 STARTS = {
@@ -47,5 +48,6 @@ def same_size(starts: dict[str, str] = STARTS, protocol: int = PROTOCOL) -> SoFa
     inside = rows[at & (rows["split"] == "validation")].merge(picked[KEY], on=KEY)
     named = [frame.assign(method=frame["problem"].map(name_of)) for frame in (picked, inside)]
     sites = picked.dropna(subset="site").set_index("domain")["site"].to_dict()
-    about = about_rows(picked, rows[at])
-    return SoFar(Result(named[0], tuple(able), about, "auroc", "site", named[1], sites), lacking, "breast hospitals")
+    rises = named[1].set_index("method")["curve"].map(rise).groupby(level=0).mean()
+    result = Result(named[0], tuple(able), about_rows(picked, rows[at]), "auroc", "site", named[1], sites, rises)
+    return SoFar(result, lacking, "breast hospitals")

@@ -124,7 +124,9 @@ def test_rows_of_two_networks_lie_side_by_side_and_never_mix(mixed):
         packing.ENSEMBLE,
     }
     assert set(read_board("small").rows["backbone"]) == {"small CNN, width 4"}
-    assert set(read_board("small, frozen").rows["backbone"]) == {"twelve numbers, frozen"}
+    board_of_features = read_board("small, frozen")
+    assert set(board_of_features.rows["backbone"]) == {"twelve numbers, frozen"}
+    assert board_of_features.lacking == (), "who cannot take part is not waited for"
     assert len(evidence.predictions("small, frozen", 2)) == 2 * 2 * 60
 
 

@@ -21,7 +21,7 @@ def rows(problem: str, scores: list[float], sites=SITES, seeds=(0,), method="ERM
                     found.append({
                         "protocol": 2, "problem": problem, "method": method, "left_out": site, "trial": trial,
                         "seed": seed, "split": split, "domain": site, "auroc": value, "steps": 10, "seconds": 1.0,
-                        "versions": "v", "device": "d", "site": site,
+                        "versions": "v", "device": "d", "site": site, "curve": f"0.5 0.5 0.6 {0.6 + score / 10}",
                     })  # fmt: skip
     return pd.DataFrame(found).reindex(columns=COLUMNS)
 
@@ -47,6 +47,7 @@ def test_the_best_of_three_trials_of_each_start_at_the_sites_that_all_have(monke
     assert table["mean"].tolist() == pytest.approx([0.8, 0.7, 0.75]), "a fourth trial would be a larger search"
     assert table["in domain"].tolist() == pytest.approx([0.9, 0.8, 0.85])
     assert set(table["units"]) == {3} and set(found.result.frame["seed"]) == {0}
+    assert found.result.rises.to_dict() == pytest.approx(dict(zip(STARTS, (0.08, 0.07, 0.075), strict=True)))
     assert "1 seed at 3 sites" in found.say().data
 
 

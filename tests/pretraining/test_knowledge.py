@@ -11,8 +11,11 @@ from medgen_utils.pretraining import (
     hospital_probe,
     hospital_probes,
     indices_with_controls,
+    knowledge,
     lite0_features,
+    network_to_tune,
     of_dataset,
+    photograph_filters,
     robustness_index,
 )
 from medgen_utils.pretraining.knowledge import NUMBERS, PHOTOGRAPHS, RANDOM, random_lite0
@@ -69,3 +72,32 @@ def test_the_tables_hold_the_measures_of_each_network():
     assert index["knows the hospital", "recorded"] < 0.2
     assert index["knows the class", "permuted"] < 0.8
     assert {labels for name, labels in index.index if name == NUMBERS} == {"recorded", "permuted"}
+
+
+def test_without_its_weights_training_starts_from_a_random_network_and_says_so(monkeypatch):
+    monkeypatch.setattr(knowledge, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="not installed.*say nothing of pretraining"):
+        network = network_to_tune()
+    assert isinstance(network, EfficientNetLite0)
+
+
+def test_with_its_weights_training_starts_from_them_and_their_filters_are_shown():
+    try:
+        published = lite0_weights()["_conv_stem.weight"]
+    except WeightsUnavailable as error:
+        pytest.skip(str(error))
+    state = torch.get_rng_state()
+    assert torch.equal(network_to_tune().state_dict()["_conv_stem.weight"], published)
+    assert torch.equal(photograph_filters(), published)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_damaged_package_of_weights_is_an_error_and_no_reason_to_go_on_without(monkeypatch):
+    monkeypatch.setattr(knowledge, "find_spec", lambda name: object())
+
+    def damaged(*arguments, **options):
+        raise WeightsUnavailable("the checksum is wrong")
+
+    monkeypatch.setattr(knowledge, "EfficientNetLite0", damaged)
+    with pytest.raises(WeightsUnavailable, match="checksum"):
+        network_to_tune()
