@@ -105,7 +105,6 @@ def mixed(store, tmp_path, monkeypatch):
     for module in (evidence, packing, board):
         monkeypatch.setattr(module, "PROBLEMS", problems)
         monkeypatch.setattr(module, "CONTENDERS", crew)
-    monkeypatch.setattr(board, "NAMES", [contender.name for contender in crew])
     monkeypatch.setattr(board, "path_of", lambda file: store / file)
     before = evidence.read()
     sweep(crew, [FROZEN_SMALL], tmp_path / "frozen.csv", n_jobs=1, predictions=tmp_path / "log_odds")
