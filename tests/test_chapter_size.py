@@ -35,7 +35,7 @@ def test_what_is_seen_is_counted():
             ),
         ]
     }
-    expected = Size(cells=2, median=2.5, p90=2.9, most=3, longest=50, importing=1, import_lines=3, words=6)
+    expected = Size(cells=2, median=2.5, p90=2.9, most=3, longest=50, importing=1, import_lines=3, words=12)
     assert chapter_size.of(notebook) == expected
 
 

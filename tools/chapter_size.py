@@ -14,7 +14,6 @@ import numpy as np
 from tools import ROOT
 
 UNSEEN = {"remove-input", "remove-cell", "hide-input", "hide-cell"}
-FENCED = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 IMPORT = re.compile(r"^\s*(?:import|from [\w.]+ import) ", re.MULTILINE)
 
 
@@ -39,7 +38,7 @@ HIGHEST = {"cells": 32, "median": 6, "most": 20, "longest": 78, "importing": 1, 
 def of(notebook: dict) -> Size:
     """The size of a notebook (nbformat 4); one without visible code has zeros. Hidden and removed cells are not seen.
 
-    Words are those of the Markdown cells without tags and code blocks; a formula counts as it is written.
+    Words are whatever stands between blanks in the Markdown cells, quizzes, hints and solutions too.
     """
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     prose = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
@@ -54,7 +53,7 @@ def of(notebook: dict) -> Size:
         longest=max((len(line) for text in seen for line in text.splitlines()), default=0),
         importing=len(imports),
         import_lines=max((text.count("\n") + 1 for text in imports), default=0),
-        words=sum(len(re.sub(r"<[^>]+>", "", FENCED.sub("", text)).split()) for text in prose),
+        words=sum(len(text.split()) for text in prose),
     )
 
 

@@ -3,6 +3,7 @@
 import nbformat
 import pytest
 
+from medgen_utils.figures import schematic
 from tests.teach.test_quizzes import quiz_file
 from tools.write import cells
 
@@ -22,6 +23,20 @@ def test_a_changed_quiz_reaches_its_cell_and_nothing_else(tmp_path):
     assert after[1].source.startswith(
         "### Predict first\n\nWhat?\n\n<details><summary>A. a</summary>\n\nfa\n\n</details>"
     )
+    assert cells.update(tmp_path) == []
+
+
+def test_the_words_of_a_drawing_are_the_alt_text_of_its_cell(tmp_path):
+    data, metadata = schematic("four-ways-to-test")._repr_mimebundle_()
+    shown = nbformat.v4.new_output("display_data", data, metadata=metadata)
+    plain = nbformat.v4.new_output("display_data", {"image/png": "x"})
+    code = [nbformat.v4.new_code_cell("x", outputs=[output]) for output in (shown, plain)]
+    path = tmp_path / "chapters" / "x.ipynb"
+    path.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=code), path)
+    assert cells.update(tmp_path) == ["chapters/x.ipynb"]
+    first, second = nbformat.read(path, as_version=4).cells
+    assert first.metadata["mystnb"]["image"]["alt"] == schematic("four-ways-to-test").alt and not second.metadata
     assert cells.update(tmp_path) == []
 
 
