@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,15 +103,21 @@ def sample(package: Path, n: int, seed: int) -> list[Change]:
     """``n`` changes, at most one at a place, every place of the formula modules with the same chance.
 
     A place with many operators counts once: cosmic-ray knows eleven replacements of a "+", and one of a ">".
+    A place is drawn by its line and not by its number, so what is edited elsewhere leaves the sample as it is.
     """
-    rng = random.Random(seed)
     sources = {path: path.read_text(encoding="utf-8") for path in formula_modules(package)}
-    everywhere = [(path, *item) for path, source in sources.items() for item in sorted(places(source).items())]
-    rng.shuffle(everywhere)
+    everywhere = []
+    for path, source in sources.items():
+        name, lines, seen = path.relative_to(package).as_posix(), source.splitlines(), Counter()
+        for place, options in sorted(places(source).items()):
+            text = lines[place[0] - 1].strip()
+            seen[text] += 1
+            lot = hashlib.sha256(f"{seed} {name} {text} {seen[text]}".encode()).hexdigest()
+            everywhere.append((lot, path, place, options))
     chosen: list[Change] = []
-    for path, place, options in everywhere:
+    for lot, path, place, options in sorted(everywhere, key=itemgetter(0)):
         if len(chosen) == n:
             break
-        rng.shuffle(options)
+        random.Random(lot).shuffle(options)
         chosen += list(changes(path, package, sources[path], place, options))[:1]
     return chosen
