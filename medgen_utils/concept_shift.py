@@ -338,7 +338,7 @@ class CoTeaching(ERM):
         x, y, _ = joined(batches)
         first = F.cross_entropy(self.classifier(self.featurizer(x)), y, reduction="none")
         second = F.cross_entropy(self.peer(x), y, reduction="none")
-        forgotten = self.forget_rate * min(1.0, self.progress / self.warm_up if self.warm_up else 1.0)
+        forgotten = self.forget_rate * (min(1.0, self.progress / self.warm_up) if self.warm_up else 1.0)
         kept = max(1, round(len(y) * (1 - forgotten)))
         loss = first[second.argsort()[:kept]].mean() + second[first.argsort()[:kept]].mean()
         return loss, {"loss": loss.item() / 2, "kept": kept / len(y)}

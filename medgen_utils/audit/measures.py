@@ -95,8 +95,8 @@ def per_class(name: str, domain: str, test: tuple, classes: Sequence[str], level
 
 
 def _numbers(name: str, estimate: Estimate | None, level: float) -> dict:
-    ends = estimate.interval(level) if estimate is not None else (np.nan,) * 3
-    return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, ends), strict=True))
+    value, low, high = map(float, estimate.interval(level) if estimate is not None else (np.nan,) * 3)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def curve(name: str, domain: str, test: tuple, draws: int, seed: int) -> dict:

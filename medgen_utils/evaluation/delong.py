@@ -131,7 +131,7 @@ def _average_precision(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndar
         if 0 < (y == k).sum() < len(y):
             scores = [_of_class_1(p) if binary else p[:, k] for p in prob]
             value = float(np.mean([average_precision((y == k).astype(int), score) for score in scores]))
-            counts = np.bincount(units[y == k], minlength=units.max() + 1).astype(float)
+            counts = np.bincount(units[y == k]).astype(float)
             parts.append(Part(value, (counts.sum() ** 2 / float(counts @ counts),), 1.0, counts / counts.sum()))
     return Estimate(tuple(parts), (1 / len(parts),) * len(parts), (key,) * len(parts)) if parts else NOT_DEFINED
 

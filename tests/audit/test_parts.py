@@ -50,3 +50,11 @@ def test_every_page_is_made_of_the_shared_parts_and_escapes(package, name):
     source = found.environment.loader.get_source(found.environment, name)[0]
     assert 'from "parts.html.j2" import' in source and 'include "style.css"' in source
     assert "{% macro chart" not in source and "{% macro heads" not in source
+    assert template(package, name) is found, "a page's template is read once"
+
+
+def test_a_chart_uses_its_width_and_a_single_value_stands_in_its_middle():
+    wide = forest([("A", [(0, row(0.5, 0.2, 0.9))])], [], "AUROC")["rows"][0]["lines"][0]
+    assert 0 < float(wide["low"][:-1]) < 10 and 90 < float(wide["high"][:-1]) < 100
+    alone = forest([("A", [(0, row(0.5))])], [], "AUROC")
+    assert alone["rows"][0]["lines"][0]["value"] == "50.00%" and alone["ticks"]

@@ -12,7 +12,7 @@ import pytest
 from medgen_utils.audit import audit
 from medgen_utils.audit.measures import NAMES
 from medgen_utils.audit.page import render
-from medgen_utils.evaluation import auroc, metrics_by, paired_difference, sensitivity_at_specificity
+from medgen_utils.evaluation import auroc, metrics_by, paired_difference, sensitivity_at_specificity, t_interval
 from tests.audit.examples import read, runs_frame, table
 
 
@@ -183,6 +183,17 @@ def test_the_interval_for_other_domains_ends_where_an_auroc_ends():
     assert 0 <= row["new_low"] < row["new_high"] == 1
     assert row["cut"]
     assert "cut: an AUROC lies in 0 to 1" in render(audit(frame).report)
+
+
+@pytest.mark.parametrize(("separations", "cut"), [((-1.5, -4), "low"), ((2.5, 4), "high"), ((1.2, 1.3), "")])
+def test_an_end_of_the_interval_for_other_domains_is_cut_where_it_leaves_what_an_auroc_can_be(separations, cut):
+    frame = together(*(hospital(name, 60, 60, separation=s) for name, s in zip("ab", separations, strict=True)))
+    result = audit(frame, n_resamples=20)
+    values = result.metrics.query("metric == 'auroc'")["value"].to_numpy()
+    _, low, high = t_interval(values)
+    row = result.report["over_domains"][0]
+    assert (row["new_low"], row["new_high"]) == pytest.approx((max(low, 0), min(high, 1)))
+    assert (low < 0, high > 1, row["cut"]) == (cut == "low", cut == "high", bool(cut))
 
 
 def test_a_model_without_rows_in_the_reference_is_named():

@@ -1,6 +1,7 @@
 """A comparison in one line trains what its arguments say, and nothing sees the target."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -202,6 +203,16 @@ def test_a_finished_comparison_trains_nothing_again_and_another_one_does(dataset
         trained.clear()
         compare(NAMES, images, keep=tmp_path, n_jobs=1, **KEPT | options)
         assert len(trained) == n, options
+
+
+def test_a_kept_run_is_named_by_what_it_is_in_a_name_that_every_disk_takes(dataset, tmp_path):
+    odd = replace(contenders(["ERM"])[0], name='a/b: "c" 50 %')
+    names = replace(dataset, domain_names=("x/../y", *dataset.domain_names[1:]), domains=None)
+    plan = Comparison(names, (odd,), ("x/../y",), (3,), 1, 1, width=4, keep=tmp_path)
+    plan.run(n_jobs=1)
+    (path,) = tmp_path.rglob("*")
+    assert re.fullmatch(r"a_b_ _c_ 50 _--x____y--seed 3--trial 0--[0-9a-f]{8,}\.npz", path.name)
+    assert plan.missing() == []
 
 
 run_again = comparison.run_contender

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medgen_utils.benchmark import KEY, evidence, packing
+from medgen_utils.benchmark import KEY, entries, evidence, packing
 from medgen_utils.benchmark.evidence import COLUMNS, RUNS
 from medgen_utils.data import DataCorrupt, released
 from medgen_utils.evaluation import metrics_by
@@ -33,6 +34,18 @@ def test_the_committed_rows_have_all_columns_and_no_run_twice():
     counted = rows.drop_duplicates(["protocol", "backbone", "image_size", *KEY]).groupby("protocol").size()
     listed = {int(protocol): about["runs"] for protocol, about in evidence.manifest()["protocols"].items()}
     assert counted.to_dict() == listed
+
+
+def test_stored_runs_were_made_with_what_methods_and_problems_say_today():
+    """A setting that is changed later makes the stored rows those of another method."""
+    methods, problems = ({item.name: item for item in items} for items in (entries.CONTENDERS, entries.PROBLEMS))
+    rows = evidence.read(protocol=entries.PROTOCOL)
+    for run in rows[rows["method"].isin(methods)].drop_duplicates(KEY).itertuples():
+        method, problem = methods[run.method], problems[run.problem]
+        assert json.loads(run.settings) == method.settings(run.trial), run
+        assert (run.steps, run.family) == (round(problem.steps * method.passes), method.family), run
+        assert run.left_out in {" + ".join(names) for names in problem.left_out()}, run
+        assert run.seed < problem.seeds and run.trial < problem.trials(method), run
 
 
 def test_rows_are_filtered_by_any_column_and_a_missing_value_is_named(store):

@@ -1,7 +1,9 @@
 """Chapter evaluation_protocols: corruptions start at the identity, grow with severity and repeat."""
 
+import numpy as np
 import pytest
 import torch
+from scipy import fft
 
 from medgen_utils.data_augmentation.intensity import gaussian_blur
 from medgen_utils.data_augmentation.stain import combine_stains, separate_stains
@@ -118,3 +120,62 @@ def test_the_bias_field_is_as_strong_in_every_image():
     y = corrupt(x, "bias field", 2, torch.Generator().manual_seed(0))
     strongest = (y / x).log().abs().amax((1, 2, 3))
     torch.testing.assert_close(strongest, torch.full((9,), CORRUPTIONS["bias field"].amounts[1]), atol=1e-4, rtol=0)
+
+
+def jpeg_by_scipy(x: np.ndarray, amount: float) -> np.ndarray:
+    """Blocks of 8 x 8 through SciPy's cosine transform, image by image."""
+    height, width = x.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (0, -height % 8), (0, -width % 8)), mode="edge")
+    step = amount * (1 + np.arange(8)[:, None] + np.arange(8))
+    for top in range(0, padded.shape[2], 8):
+        for left in range(0, padded.shape[3], 8):
+            block = padded[:, :, top : top + 8, left : left + 8]
+            rounded = np.round(fft.dctn(block, axes=(2, 3), norm="ortho") / step) * step
+            block[:] = fft.idctn(rounded, axes=(2, 3), norm="ortho")
+    return padded[:, :, :height, :width]
+
+
+def bias_by_hand(x: np.ndarray, amount: float, weights: np.ndarray) -> np.ndarray:
+    v, u = np.meshgrid(np.linspace(-1, 1, x.shape[2]), np.linspace(-1, 1, x.shape[3]), indexing="ij")
+    field = np.einsum("nk,khw->nhw", weights, np.stack([u, v, u * v, u**2 - 1 / 3, v**2 - 1 / 3]))
+    return x * np.exp(amount * field / np.abs(field).max(axis=(1, 2), keepdims=True))[:, None]
+
+
+def speckle_by_hand(x: np.ndarray, amount: float, noise: np.ndarray) -> np.ndarray:
+    """Each grain is twice the mean of a pixel and its neighbours above and to the left, mirrored at the border."""
+    padded = np.pad(noise, ((0, 0), (0, 0), (1, 0), (1, 0)), mode="reflect")
+    grains = (padded[:, :, 1:, 1:] + padded[:, :, :-1, 1:] + padded[:, :, 1:, :-1] + padded[:, :, :-1, :-1]) / 2
+    return x * (1 + amount * grains)
+
+
+def drawn(*shape: int) -> np.ndarray:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(7)).numpy()
+
+
+FORMULAS = {
+    "gaussian noise": lambda x, amount: x + amount * drawn(*x.shape),
+    "speckle": lambda x, amount: speckle_by_hand(x, amount, drawn(len(x), 1, *x.shape[2:])),
+    "low contrast": lambda x, amount: (1 - amount) * x + amount * x.mean((1, 2, 3), keepdims=True),
+    "gamma": lambda x, amount: x ** (1 + amount),
+    "brightness": lambda x, amount: x + amount,
+    "bias field": lambda x, amount: bias_by_hand(x, amount, drawn(len(x), 5)),
+    "jpeg-like": jpeg_by_scipy,
+}
+
+
+@pytest.mark.parametrize("size", [28, 32])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_corruption_is_its_formula(name, size):
+    x = images(3, size, n=4)[:, :, : size - 4]  # wider than high: the axes are told apart
+    kind = CORRUPTIONS[name]
+    found = kind.apply(x, kind.amounts[2], torch.Generator().manual_seed(7)).numpy()
+    np.testing.assert_allclose(found, FORMULAS[name](x.numpy().astype(float), kind.amounts[2]), atol=2e-5)
+
+
+@pytest.mark.parametrize(("size", "amount", "squares"), [(28, 0.5, 14), (28, 0.75, 7), (32, 0.75, 8)])
+def test_pixelate_averages_squares_and_puts_them_back(size, amount, squares):
+    x = images(1, size, n=3)
+    side = size // squares
+    means = x.reshape(3, 1, squares, side, squares, side).mean((3, 5))
+    expected = means.repeat_interleave(side, 2).repeat_interleave(side, 3)
+    torch.testing.assert_close(CORRUPTIONS["pixelate"].apply(x, amount, torch.Generator()), expected)

@@ -123,3 +123,12 @@ def test_a_classifier_that_holds_half_back_needs_four_rows_of_each():
     assert 0 <= shifts.domain_classifier_test(a, a + 1, seed=0).statistic <= 1
     with pytest.raises(ValueError, match="at least 4 rows"):
         shifts.domain_classifier_test(a[:3], a, seed=0)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_a_shift_is_the_same_in_other_units(scale):
+    """Pixels in 0 to 1 or 0 to 255, features of any size: every test brings its own scale."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(20, 3)), rng.normal(0.4, 1, size=(24, 3))
+    for test in (shifts.mmd_two_sample_test, shifts.domain_classifier_test):
+        assert test(scale * a, scale * b, seed=0) == pytest.approx(test(a, b, seed=0), rel=1e-6)

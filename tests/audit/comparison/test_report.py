@@ -43,6 +43,16 @@ def test_every_method_stands_at_every_target_beside_its_in_domain_score(dataset,
     assert "labels of that domain would bring" in text
 
 
+def test_a_chart_has_a_point_for_each_score_that_there_is(dataset, tmp_path):
+    result = compared(dataset, targets=["hospital A"])
+    part = replace(result, inside=result.inside[result.inside["algorithm"] != "remedy"])
+    for shown, in_domain in ((result, 3), (part, 2)):
+        text = page(report_comparison(shown, dataset), tmp_path / str(in_domain))
+        chart = text[text.index("hospital A left out") : text.index("Who is in each domain")]
+        colours = re.findall(r'<circle[^>]*fill="var\(--m(\d)\)"', chart)
+        assert (colours.count("0"), colours.count("1")) == (len(METHODS), in_domain)
+
+
 def test_noise_is_called_noise_and_an_effect_is_not(dataset):
     verdicts = [methods(report_comparison(compared(dataset, gain, 5), dataset))["remedy"]["verdict"] for gain in (0, 3)]
     assert verdicts == ["within noise", "beyond noise"]

@@ -102,3 +102,26 @@ def test_of_two_class_columns_the_positive_one_is_class_1(csv):
     expected = read(csv(table()))
     same(read(csv(data), prob=["good", "bad"]), expected)
     same(read(csv(data), prob=["bad", "good"], positive="bad"), expected)
+
+
+def message(path, **options) -> str:
+    with pytest.raises(BadTable) as caught:
+        read(path, **options)
+    return str(caught.value)
+
+
+def test_a_label_without_a_column_is_told_which_classes_have_one(csv):
+    two = message(csv(changed("y", 5, 2)))
+    assert "row 5" in two and "p has the 2 classes 0 and 1, this label says '2'" in two
+    assert "prob_0 to prob_2: classes 0 to 2 have columns" in message(csv(classes().replace({"y": {1: 5}})), prob=["prob"])
+
+
+@pytest.mark.parametrize(("factor", "separate"), [(1.5, True), (0.5, False)])
+def test_sums_above_one_are_told_from_sums_below(csv, factor, separate):
+    """Answers to separate questions sum to more than one; what sums to less is something else."""
+    data = classes()
+    columns = ["prob_0", "prob_1", "prob_2"]
+    data[columns] = (data[columns] * factor).clip(upper=1)
+    text = message(csv(data), prob=["prob"])
+    assert f"prob_0 to prob_2 sum to {data[columns].iloc[0].sum():.3f}" in text
+    assert ("separate yes-or-no questions" in text) == separate
