@@ -29,10 +29,16 @@ def by_domain(rows: pd.DataFrame, domains: Sequence[str]) -> dict[str, tuple]:
     return {d: one_test(runs_of(parts[d], d), d) for d in domains if d in parts}
 
 
+def n_classes(tests: dict[str, tuple]) -> int:
+    """How many classes the probabilities have, the same in every run and domain."""
+    (k,) = {p.shape[1] for _, prob, _ in tests.values() for p in prob}
+    return k
+
+
 def measure(name: str, tests: dict[str, tuple], threshold: float | None) -> Cells:
     """The metrics of one model by domain; with two classes its mean error, and both rates at a threshold."""
     groups, names = {}, list(NAMES)
-    binary = next(iter(tests.values()))[1][0].shape[1] == 2
+    binary = n_classes(tests) == 2
     names += ["mean_error"] if binary else []
     names += ["sensitivity", "specificity"] if threshold is not None else []
     many = sum(len(y) for y, _, _ in tests.values()) > 100_000

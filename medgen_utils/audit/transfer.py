@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from medgen_utils.audit.measures import n_classes
 from medgen_utils.evaluation.metrics import accuracy, brier, calibration_error
 from medgen_utils.shifts import prior_correction
 
@@ -44,7 +45,7 @@ def sources(prior: Prior, home: np.ndarray | None, k: int) -> dict[str, np.ndarr
 
 def transfer(name: str, tests: dict[str, tuple], prior: Prior, reference: str | None, threshold: float | None) -> list:
     """Decisions of one model in each domain: a row as the probabilities are, and one for each prior to correct from."""
-    k = next(iter(tests.values()))[1][0].shape[1]
+    k = n_classes(tests)
     home = np.bincount(tests[reference][0], minlength=k) if reference in tests else None
     rows = []
     for domain, (y, prob, _) in tests.items():

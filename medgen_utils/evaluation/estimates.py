@@ -202,6 +202,8 @@ def _correlation(a: np.ndarray, b: np.ndarray, same_sign: bool) -> float:
     n = max(len(a), len(b))
     a, b = (np.pad(x, (0, n - len(x))) for x in (a, b))  # later patients hold no image of this part
     size = np.sqrt((a @ a) * (b @ b))
+    if size == 0:
+        return float(same_sign)
     units = np.count_nonzero((a != 0) | (b != 0))
-    weight = units / (units + PATIENTS_OF_PRIOR) if size > 0 else 0.0
-    return weight * float(a @ b / size if size > 0 else 0) + (1 - weight) * same_sign
+    weight = units / (units + PATIENTS_OF_PRIOR)
+    return weight * float(a @ b / size) + (1 - weight) * same_sign

@@ -130,3 +130,9 @@ def test_domains_are_described_in_the_order_of_the_table(csv):
     data = table().sort_values("hospital", ascending=False, kind="stable")
     rows = describe(read(csv(data), group="patient", identity="id"), ["benign", "malignant"], 10, None)
     assert [row["domain"] for row in rows] == list(dict.fromkeys(data["hospital"]))
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_the_mean_error_is_one_of_two_classes(csv, k):
+    frame = read(csv(table(k=k)), prob=["p"] if k == 2 else ["prob"])
+    assert ("mean_error" in measure("m", by_domain(frame, ["home"]), None).metrics) == (k == 2)

@@ -221,6 +221,8 @@ def test_thresholds_come_from_outside_for_each_model(csv):
     found = [r for r in report["metrics"] if (r["algorithm"], r["domain"]) == ("q", "home")]
     expected = (rows.loc[rows["y"] == 1, "prob_1"] >= 0.7).mean()
     assert next(r["value"] for r in found if r["metric"] == "sensitivity") == pytest.approx(expected)
+    assert {(r["algorithm"], r["threshold"]) for r in report["transfer"]} == {("p", 0.3), ("q", 0.7)}
+    assert audit(frame).report["transfer"] == [], "without reference, threshold and prior nothing is carried over"
     for wrong, words in (({"p": 0.3}, "no threshold for model 'q'"), (1.5, "in \\[0, 1\\]")):
         with pytest.raises(ValueError, match=words):
             audit(frame, threshold=wrong)

@@ -10,6 +10,7 @@ import torchstain
 from medgen_utils import data_augmentation as A
 from medgen_utils.data_augmentation.stain import REFERENCE, percentile_99
 from tests.data_augmentation.examples import generator, images, tissue
+from tests.pretend_gpu import PretendGPU
 
 
 def test_stains_separate_and_combine_without_loss():
@@ -44,12 +45,15 @@ def test_macenko_finds_the_stains_that_made_the_images():
     torch.testing.assert_close(found.colours, REFERENCE.colours.expand(3, -1, -1), atol=0.1, rtol=0)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("counts", [(300, 300), (20, 137), (1, 0)])
-def test_percentile_is_the_nearest_rank_of_the_values_that_count(counts):
+def test_percentile_is_the_nearest_rank_of_the_values_that_count(counts, device):
     values = torch.rand(2, 3, 300, generator=generator())
     for image, n in zip(values, counts, strict=True):
         image[:, n:] = -torch.inf
-    for found, image, n in zip(percentile_99(values, torch.tensor(counts)), values, counts, strict=True):
+    with PretendGPU():
+        results = percentile_99(values.to(device), torch.tensor(counts).to(device)).cpu()
+    for found, image, n in zip(results, values, counts, strict=True):
         expected = np.percentile(image[:, :n], 99, axis=1, method="nearest") if n else np.zeros(3)
         np.testing.assert_allclose(found, expected)
 

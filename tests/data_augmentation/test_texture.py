@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from medgen_utils import data_augmentation as A
@@ -64,3 +65,29 @@ def test_augmix_stays_in_range_and_near_its_images():
 def test_random_convolution_has_the_strength_of_the_paper_unless_told():
     x = images(channels=1)
     assert torch.equal(A.random_convolution(x, generator()), A.random_convolution(x, generator(), 1.0))
+
+
+@pytest.mark.parametrize(("width", "depth"), [(1, 1), (3, 1), (2, 3)])
+def test_augmix_is_the_blend_of_chains_that_it_draws(width, depth):
+    """One to ``depth`` operations a chain; every turn, shear, shift and rounding is applied to one image by itself."""
+    x, severity, n = images(channels=1, n=5), 2.0, 5
+    found = A.augmix(x, generator(3), severity, width=width, depth=depth)
+    draws = generator(3)
+    kinds = torch.randint(6, (width, n, depth), generator=draws)
+    amounts = severity * (2 * torch.rand(width, n, depth, generator=draws) - 1)
+    lengths = torch.randint(depth, (width, n), generator=draws) + 1
+    blend = torch.distributions.utils.clamp_probs(torch.rand(width, n, generator=draws)).log()
+    share = torch.rand(n, generator=draws)
+    for i in range(n):
+        chains = []
+        for c in range(width):
+            operations = list(zip(kinds[c, i], amounts[c, i], strict=True))[: int(lengths[c, i])]
+            matrix = torch.eye(3)
+            for kind, amount in operations:
+                matrix = small_move(kind[None], amount[None])[0] @ matrix
+            y = warp(x[i : i + 1], matrix[None])[0]
+            steps = [abs(float(amount)) / 100 for kind, amount in operations if kind == 5]
+            chains.append((y / max(steps)).round() * max(steps) if steps else y)
+        weights = blend[:, i] / blend[:, i].sum()
+        mixed = sum(weight * y for weight, y in zip(weights, chains, strict=True))
+        torch.testing.assert_close(found[i], share[i] * x[i] + (1 - share[i]) * mixed, atol=1e-5, rtol=0)

@@ -99,6 +99,7 @@ def test_decision_curve_counts_true_and_false_positives():
     assert curve.loc[0.5, "model"] == pytest.approx(1 / 5 - 1 / 5)
     assert curve.loc[0.5, "treat_all"] == pytest.approx(2 / 5 - 3 / 5)
     assert (curve["treat_none"] == 0).all()
+    np.testing.assert_allclose(decision_curve(y, p)["threshold"], [percent / 100 for percent in range(1, 100)])
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from medgen_utils.meta_learning import two_weights as weights
 
@@ -12,6 +13,13 @@ W = torch.tensor([0.3, -0.2], dtype=torch.float64)
 def test_the_marker_agrees_as_often_as_it_should(agreement):
     x, y = weights.draw_hospital(agreement, seed=3, n=20_000)
     assert np.isclose((x[:, 1] == 2 * y - 1).double().mean(), agreement, atol=0.02)
+
+
+@pytest.mark.parametrize("agreement", [0.1, 0.95])
+def test_the_contour_means_the_same_everywhere(agreement):
+    x, y = weights.draw_hospital(agreement, seed=5, n=20_000)
+    for label in (0, 1):
+        assert stats.kstest(x[y == label, 0], stats.norm(2 * label - 1, 1.2).cdf).pvalue > 0.01
 
 
 def test_an_agreement_is_a_share():

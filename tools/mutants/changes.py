@@ -32,7 +32,8 @@ FORMULAS = (
 DRAWINGS = ("plot", "audit/page.py")
 """Functions and modules that only draw: figures are looked at, and no test counts their pixels."""
 
-
+EFFORT = ("seed", "seeds", "n", "steps", "looks", "turns", "probe", "width", "n_resamples", "n_permutations", "n_repeats")
+"""Arguments that say how much is computed, and with which draws: any default is right, and a test names its own."""
 WORDS = ("name", "string", "newline", "fstring_string", "fstring_start", "fstring_end", "endmarker", "trailer", "param")
 """Pieces of code that no operator changes: leaving them out halves the search."""
 
@@ -56,8 +57,22 @@ def formula_modules(package: Path) -> list[Path]:
     return sorted(path for path in found - left_out if path.name not in ("__init__.py", "__main__.py"))
 
 
+def settings(tree: ast.AST) -> Iterator[ast.expr]:
+    """What no formula holds: defaults of `EFFORT`, and ``strict`` of a zip, a guard for what is of one length."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arguments):
+            plain = [*node.posonlyargs, *node.args]
+            given = [*zip(plain[::-1], node.defaults[::-1], strict=False), *zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+            yield from (default for argument, default in given if default and argument.arg in EFFORT)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            yield from [node.value] * (node.target.id in EFFORT)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "zip":
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "strict")
+
+
 def places(source: str) -> dict[tuple[int, int], list[tuple[str, int, str]]]:
     """(line, column) -> what can be done there: operator, its occurrence in the module, name of the function."""
+    ends = [(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) for node in settings(ast.parse(source))]
     nodes = [node for node in ast_nodes(get_ast(source)) if node.type not in WORDS]
     found = defaultdict(list)
     for name in operator_names():
@@ -66,7 +81,8 @@ def places(source: str) -> dict[tuple[int, int], list[tuple[str, int, str]]]:
         operator = get_operator(name)()
         seen = ((node, start) for node in nodes for start, _ in operator.mutation_positions(node))
         for occurrence, (node, start) in enumerate(seen):
-            found[start].append((name, occurrence, ASTQuery(node).get_definition_name() or ""))
+            if not any(end[:2] <= start < end[2:] for end in ends):
+                found[start].append((name, occurrence, ASTQuery(node).get_definition_name() or ""))
     return dict(found)
 
 

@@ -63,7 +63,7 @@ def below_chance(y: np.ndarray, prob: np.ndarray, source: str, names: list[str])
     for k in [1] if prob.shape[1] == 2 else range(prob.shape[1]):
         inside = y == k
         n, m = int(inside.sum()), int((~inside).sum())
-        if n < 5 or m < 5:
+        if not n or not m:
             continue
         value = auroc(inside.astype(np.int64), np.stack([1 - prob[:, k], prob[:, k]], axis=1))
         if value < 0.5 - 4 * np.sqrt((n + m + 1) / (12 * n * m)):

@@ -79,9 +79,8 @@ def check_same_images(
 ) -> None:
     """BadTable where an image has two labels, domains or patients, or a model lacks images of another."""
     facts = table.assign(**{label: words})
-    for column, what in ((label, "label"), (domain, "domain"), (group, "patient")):
-        if column is None:
-            continue
+    patient = [] if group is None else [(group, "patient")]
+    for column, what in [(label, "label"), (domain, "domain"), *patient]:
         pairs = facts.drop_duplicates([identity, column])
         twice = pairs[identity].duplicated()
         if twice.any():

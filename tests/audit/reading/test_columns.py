@@ -125,3 +125,17 @@ def test_sums_above_one_are_told_from_sums_below(csv, factor, separate):
     text = message(csv(data), prob=["prob"])
     assert f"prob_0 to prob_2 sum to {data[columns].iloc[0].sum():.3f}" in text
     assert ("separate yes-or-no questions" in text) == separate
+
+
+def test_the_first_bad_row_is_named_and_the_others_are_counted(csv):
+    data = changed("p", 7, "high")
+    assert "row 7 (the header not counted): 'high'" in message(csv(data))
+    data.loc[[3, 9], "p"] = "low"
+    assert "row 4 (the header not counted) (3 rows in all): 'low'" in message(csv(data))
+
+
+def test_every_named_model_is_read_from_a_column_or_from_one_for_each_class(csv):
+    frame = read(csv(table().assign(r_0=lambda t: 1 - t["q"], r_1=lambda t: t["q"])), prob=["p", "r", "q"], identity="id")
+    assert frame["algorithm"].unique().tolist() == ["p", "r", "q"]
+    r, q = (frame.loc[frame["algorithm"] == name, "prob_1"].to_numpy() for name in "rq")
+    np.testing.assert_allclose(r, q)

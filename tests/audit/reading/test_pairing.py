@@ -21,6 +21,12 @@ def test_seeds_that_tested_different_images_are_told(csv):
     assert "column 'seed' holds 3 values" in told(frame)
 
 
+def test_a_column_of_one_value_does_not_hide_the_next_one(csv):
+    data = pd.concat([table().assign(run="only", seed=s) for s in "ab"])
+    with pytest.raises(BadTable, match="same 240 images: pass --run seed"):
+        read(csv(data))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
