@@ -73,7 +73,7 @@ def prior_correction(prob: np.ndarray, source: Sequence[float], target: Sequence
     if target.sum() <= 0 or np.isnan(target).any() or np.isnan(prob).any():
         raise ValueError(f"target {target}, {int(np.isnan(prob).sum())} probabilities NaN: give shares, repair images")
     odds = prob * (target / source)
-    lost = odds.sum(axis=1) == 0
+    lost = ~odds.any(axis=1)
     odds[lost] = target / source
     return odds / odds.sum(axis=1, keepdims=True)
 

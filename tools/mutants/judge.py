@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -131,11 +132,12 @@ def _be_pytest(copy: Path, arguments: Sequence[str], answer: Path) -> None:
 
 
 def tests_of(copy: Path, module: str) -> list[list[str]]:
-    """The test file of a module's name; then, for what that does not notice, the others of its folder."""
+    """The test file of a module's name; then, for what that does not notice, others of its folder that name it."""
     path = Path("tests", module)
-    own = str(path.with_name(f"test_{path.stem.strip('_')}.py"))
-    beside = sorted(str(other.relative_to(copy)) for other in (copy / path.parent).glob("test_*.py"))
-    return [[own], [other for other in beside if other != own]] if len(path.parts) > 2 else [[own]]
+    own, name = path.with_name(f"test_{path.stem.strip('_')}.py"), re.compile(rf"\b{path.stem}\b")
+    beside = sorted((copy / path.parent).glob("test_*.py")) if len(path.parts) > 2 else []
+    named = [str(other.relative_to(copy)) for other in beside if name.search(other.read_text(encoding="utf-8"))]
+    return [[str(own)], [other for other in named if other != str(own)]]
 
 
 class Bench:
