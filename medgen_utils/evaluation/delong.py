@@ -65,7 +65,7 @@ def auroc_estimate(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray,
 
     y (n,); prob: for each run (n,) of class 1 or (n, k); units (n,) numbers from 0. Not defined without two classes.
     """
-    binary = np.ndim(prob[0]) == 1 or np.shape(prob[0])[1] == 2
+    binary = _two_classes(prob)
     columns = [1] if binary else range(np.shape(prob[0])[1])
     parts = []
     for k in columns:
@@ -115,8 +115,7 @@ def _balanced_accuracy(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndar
 
 
 def _brier(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray, key: object) -> Estimate:
-    binary = np.ndim(prob[0]) == 1 or np.shape(prob[0])[1] == 2
-    if binary:
+    if _two_classes(prob):
         return share_estimate([(_of_class_1(p) - y) ** 2 for p in prob], units, key, prior=2)
     loss = [((p - np.eye(p.shape[1])[y]) ** 2).sum(1) / 2 for p in prob]
     half = share_estimate(loss, units, key, prior=2)
@@ -125,7 +124,7 @@ def _brier(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray, key: ob
 
 def _average_precision(y: np.ndarray, prob: Sequence[np.ndarray], units: np.ndarray, key: object) -> Estimate:
     """As a share of the patients with the class: score ends of the size Boyd, Eng & Page 2013 take."""
-    binary = np.ndim(prob[0]) == 1 or np.shape(prob[0])[1] == 2
+    binary = _two_classes(prob)
     parts = []
     for k in [1] if binary else np.unique(y):
         if 0 < (y == k).sum() < len(y):
@@ -150,6 +149,10 @@ def estimate(metric: str, y: np.ndarray, prob: Sequence[np.ndarray], units: np.n
     if metric not in ESTIMATES:
         raise ValueError(f"no interval for {metric!r} without resampling: choose from {list(ESTIMATES)} or 'bootstrap'")
     return ESTIMATES[metric](y, prob, units, key)
+
+
+def _two_classes(prob: Sequence[np.ndarray]) -> bool:
+    return prob[0].ndim == 1 or prob[0].shape[1] == 2
 
 
 def _of_class_1(prob: np.ndarray) -> np.ndarray:

@@ -49,6 +49,23 @@ def test_bootstrap_interval_is_that_of_scipy_on_the_same_resamples():
     assert ours[1:] == pytest.approx(tuple(theirs.confidence_interval), abs=1e-12)
 
 
+@pytest.mark.parametrize("n", [50, 30_000])
+def test_few_resamples_of_many_images_are_held_at_once(n):
+    """Counts of 8 bytes, 32 MB of them at most; every resample is made, and they are those of one heap."""
+    held = []
+
+    def prevalence(y, score, weights=None):
+        weights = np.ones((1, len(y))) if weights is None else weights
+        held.append(weights.shape)
+        return (weights * y).mean(1)
+
+    y, p = binary(n, 3)
+    bootstrap_interval(prevalence, y, p, n_resamples=400)
+    rows = [shape[0] for shape in held if shape[0] > 1]
+    assert sum(rows) == 400 and max(rows) * n * 8 <= 2**25
+    assert max(rows) == min(400, 2**22 // n)
+
+
 @pytest.mark.parametrize("metric", [auroc, accuracy])
 @pytest.mark.parametrize("method", ["bootstrap", "delong"])
 def test_a_perfect_score_of_a_few_patients_is_not_certain(metric, method):

@@ -5,7 +5,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from medgen_utils.meta_learning.objectives import global_class_alignment, meta_gradient
+from medgen_utils.meta_learning.objectives import global_class_alignment, gradients_of, meta_gradient
 
 
 def quadratic(params, batch):
@@ -179,3 +179,12 @@ class TestGlobalClassAlignment:
         y = torch.zeros(2).long()
         with pytest.raises(ValueError, match="temperature=0"):
             global_class_alignment(torch.zeros(2, 2), y, torch.zeros(2, 2), y, 0)
+
+
+def test_a_graph_of_the_gradient_is_kept_where_it_is_asked_for_and_only_there():
+    params = {"w": torch.tensor([3.0], requires_grad=True)}
+    plain, kept = (
+        gradients_of((params["w"] ** 3).sum(), params, *asked)["w"] for asked in ((), (True,))
+    )
+    torch.testing.assert_close(plain, kept.detach())
+    assert kept.requires_grad and not plain.requires_grad

@@ -222,6 +222,7 @@ def test_a_class_that_the_source_lacks_is_named_as_the_reason():
 def test_too_few_images_at_the_prevalence_of_the_target_are_named():
     with pytest.raises(ValueError, match="add source images of the rare class"):
         shifts.diagnose(few(60, 1), few(60, 60), 0, n_repeats=0)
+    assert shifts.diagnose(few(60, 2), few(60, 60), 0, n_repeats=0).prevalence.tolist() == [0, 1]
 
 
 def test_a_target_without_one_class_is_diagnosed():
