@@ -1,5 +1,6 @@
 """Every augmentation and its algorithm: identity at zero strength, own draws for every image, repeatable training."""
 
+import inspect
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from medgen_utils import data_augmentation as A
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.data import Batch
+from medgen_utils.data_augmentation import colour, intensity, mixing, policy, stain, texture
 from medgen_utils.training import ERM, build, fit
 from tests.data_augmentation.examples import generator, images
 
@@ -24,6 +26,18 @@ COLOUR = {
     "stain": lambda x, g, s=1.0: A.stain_jitter(x, g, 0.1 * s),
     "colour": lambda x, g, s=1.0: A.colour_jitter(x, g, 0.05 * s, 0.2 * s),
 }
+STATED = {
+    intensity.intensity_jitter: {
+        "strength": 1.0, "gamma": 0.4, "contrast": 0.4, "gain": 0.2, "brightness": 0.1, "blur": 0.0, "noise": 0.0,
+    },
+    colour.colour_jitter: {"hue": 0.05, "saturation": 0.2},
+    stain.stain_jitter: {"strength": 0.1},
+    mixing.amplitude_jitter: {"strength": 1.0, "window": 1.0},
+    policy.rand_augment: {"strength": 1.0, "operations": 2, "cutout": 0.25},
+    texture.random_convolution: {"strength": 1.0, "mix": True, "kernel_sizes": (1, 3, 5, 7)},
+    texture.augmix: {"severity": 3.0, "width": 3, "depth": 3},
+}  # fmt: skip
+"""What the page and the stored runs mean by an augmentation that nobody configures."""
 PER_BATCH = ("random_convolution", "random_convolution image")
 CASES = [(name, channels) for name in ANY for channels in (1, 3)] + [(name, 3) for name in COLOUR]
 
@@ -58,6 +72,14 @@ class TestEveryAugmentation:
         before = x.clone()
         (ANY | COLOUR)[name](x, generator())
         assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("function", STATED, ids=lambda function: function.__name__)
+def test_without_settings_an_augmentation_is_the_one_that_was_tested(function):
+    x = images(3)
+    torch.testing.assert_close(function(x, generator()), function(x, generator(), **STATED[function]), rtol=0, atol=0)
+    accepted = [p.name for p in inspect.signature(function).parameters.values() if p.default is not p.empty]
+    assert accepted == list(STATED[function])
 
 
 @pytest.mark.parametrize("name", [name for name in ANY if name != "augmix"] + list(COLOUR))

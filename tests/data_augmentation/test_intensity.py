@@ -83,6 +83,14 @@ def test_a_wide_blur_is_the_convolution_that_a_narrow_one_is(monkeypatch):
     torch.testing.assert_close(wide, intensity.gaussian_blur(x, sigma))
 
 
+@pytest.mark.parametrize("sigma", [1.0, 9.0])
+def test_blur_treats_rows_and_columns_alike(sigma):
+    """The transposed image is blurred to the transposed one, also where an image is wider than high."""
+    x, sigma = images(n=2, size=48)[:, :, :20], torch.tensor([sigma, 0.7])
+    flipped = intensity.gaussian_blur(x.mT, sigma).mT
+    torch.testing.assert_close(intensity.gaussian_blur(x, sigma), flipped, atol=1e-5, rtol=0)
+
+
 def test_power_is_a_power():
     x = torch.linspace(0, 1, 500).repeat(3, 1)
     exponent = torch.tensor([0.5, 1.0, 2.2])[:, None]

@@ -34,6 +34,7 @@ DRAWINGS = ("plot", "audit/page.py")
 
 EFFORT = ("seed", "seeds", "n", "steps", "looks", "turns", "probe", "width", "n_resamples", "n_permutations", "n_repeats")
 """Arguments that say how much is computed, and with which draws: any default is right, and a test names its own."""
+GUARDS = (("zip", "strict"), ("field", "repr"))
 WORDS = ("name", "string", "newline", "fstring_string", "fstring_start", "fstring_end", "endmarker", "trailer", "param")
 """Pieces of code that no operator changes: leaving them out halves the search."""
 
@@ -58,7 +59,7 @@ def formula_modules(package: Path) -> list[Path]:
 
 
 def settings(tree: ast.AST) -> Iterator[ast.expr]:
-    """What no formula holds: defaults of `EFFORT`, and ``strict`` of a zip, a guard for what is of one length."""
+    """What no formula holds: defaults of `EFFORT`, ``strict`` of a zip (a guard) and ``repr`` of a field (a display)."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arguments):
             plain = [*node.posonlyargs, *node.args]
@@ -66,8 +67,8 @@ def settings(tree: ast.AST) -> Iterator[ast.expr]:
             yield from (default for argument, default in given if default and argument.arg in EFFORT)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             yield from [node.value] * (node.target.id in EFFORT)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "zip":
-            yield from (keyword.value for keyword in node.keywords if keyword.arg == "strict")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield from (word.value for word in node.keywords if (node.func.id, word.arg) in GUARDS)
 
 
 def places(source: str) -> dict[tuple[int, int], list[tuple[str, int, str]]]:

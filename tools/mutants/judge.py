@@ -132,12 +132,26 @@ def _be_pytest(copy: Path, arguments: Sequence[str], answer: Path) -> None:
 
 
 def tests_of(copy: Path, module: str) -> list[list[str]]:
-    """The test file of a module's name; then, for what that does not notice, others of its folder that name it."""
-    path = Path("tests", module)
-    own, name = path.with_name(f"test_{path.stem.strip('_')}.py"), re.compile(rf"\b{path.stem}\b")
-    beside = sorted((copy / path.parent).glob("test_*.py")) if len(path.parts) > 2 else []
-    named = [str(other.relative_to(copy)) for other in beside if name.search(other.read_text(encoding="utf-8"))]
-    return [[str(own)], [other for other in named if other != str(own)]]
+    """The test file of a module's name; then, for what that does not notice, those of its folder that may use it.
+
+    Those name the module, or are the test files of modules that name it.
+    """
+    path = Path(module)
+    folder, own, name = Path("tests", path.parent), _test_of(path), re.compile(rf"\b{path.stem}\b")
+    if len(path.parts) < 2:
+        return [[str(own)]]
+    users = {_test_of(p.relative_to(copy / "medgen_utils")): p for p in (copy / "medgen_utils" / path.parent).glob("*.py")}
+    found = []
+    for test in sorted(t.relative_to(copy) for t in (copy / folder).glob("test_*.py")):
+        files = [copy / test, *filter(None, [users.get(test)])]
+        if test != own and any(name.search(file.read_text(encoding="utf-8")) for file in files):
+            found.append(str(test))
+    return [[str(own)], found]
+
+
+def _test_of(module: Path) -> Path:
+    """evaluation/cells.py -> tests/evaluation/test_cells.py."""
+    return Path("tests", module.parent, f"test_{module.stem.strip('_')}.py")
 
 
 class Bench:

@@ -58,16 +58,25 @@ def test_noise_is_called_noise_and_an_effect_is_not(dataset):
     assert verdicts == ["within noise", "beyond noise"]
 
 
+def crowd(dataset, gain: float, others: int, *more: str):
+    """The remedy among others that are as ERM is."""
+    result = compared(dataset, gain, 5, targets=dataset.domain_names[:2])
+    erm = result.frame[result.frame["algorithm"] == "ERM"]
+    names = [f"other {i}" for i in range(others)]
+    frame = pd.concat([result.frame, *(erm.assign(algorithm=n, run=n + erm["run"]) for n in names)])
+    return replace(result, frame=frame.reset_index(drop=True), methods=("ERM", "remedy", *names, *more))
+
+
+def test_the_page_says_how_many_comparisons_count(dataset, tmp_path):
+    text = page(report_comparison(crowd(dataset, 0, 2, METHODS[2]), dataset), tmp_path)
+    assert "with all 3 comparisons counted" in text, "neither the baseline nor the reference is one"
+
+
 def test_all_comparisons_count(dataset):
     """What is barely clear when looked at alone is uncertain among many methods."""
 
     def among(gain: float, others: int) -> str:
-        result = compared(dataset, gain, 5, targets=dataset.domain_names[:2])
-        erm = result.frame[result.frame["algorithm"] == "ERM"]
-        names = [f"other {i}" for i in range(others)]
-        frame = pd.concat([result.frame, *(erm.assign(algorithm=n, run=n + erm["run"]) for n in names)])
-        crowd = replace(result, frame=frame.reset_index(drop=True), methods=("ERM", "remedy", *names))
-        return methods(report_comparison(crowd, dataset))["remedy"]["verdict"]
+        return methods(report_comparison(crowd(dataset, gain, others), dataset))["remedy"]["verdict"]
 
     least = next(gain for gain in np.arange(0.2, 3, 0.2) if among(gain, 0) == "beyond noise") - 0.2
     gain = next(gain for gain in np.arange(least, 3, 0.02) if among(gain, 0) == "beyond noise")

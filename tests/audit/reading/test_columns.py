@@ -13,6 +13,12 @@ def same(frame: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(frame[columns], expected[columns])
 
 
+def message(path, **options) -> str:
+    with pytest.raises(BadTable) as caught:
+        read(path, **options)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     "labels",
     [{0: "FALSE", 1: "TRUE"}, {0: "False", 1: "true"}, {0: "0.0", 1: "1.0"}, {0: "0 ", 1: "1"}, {0: "00", 1: "01"}],
@@ -96,18 +102,22 @@ def test_classes_counted_from_one_in_both_places_are_read(csv):
     assert frame.attrs["class_names"] == ("1", "2", "3")
 
 
+def test_columns_from_zero_are_classes_from_zero_though_the_first_never_occurs(csv):
+    data = classes()
+    data["y"] = data["y"].clip(lower=1)
+    frame = read(csv(data), prob=["prob"])
+    assert frame["y"].tolist() == data["y"].tolist() and frame.attrs["class_names"] == ()
+    data["y"] = classes()["y"]
+    from_one = data.rename(columns={"prob_2": "prob_3", "prob_1": "prob_2", "prob_0": "prob_1"})
+    assert "have a gap" in message(csv(from_one), prob=["prob"]), "a label 0 has no column there"
+
+
 def test_of_two_class_columns_the_positive_one_is_class_1(csv):
     data = table().assign(bad=lambda t: t["p"], good=lambda t: 1 - t["p"])
     data["y"] = data["y"].map({0: "good", 1: "bad"})
     expected = read(csv(table()))
     same(read(csv(data), prob=["good", "bad"]), expected)
     same(read(csv(data), prob=["bad", "good"], positive="bad"), expected)
-
-
-def message(path, **options) -> str:
-    with pytest.raises(BadTable) as caught:
-        read(path, **options)
-    return str(caught.value)
 
 
 def test_a_label_without_a_column_is_told_which_classes_have_one(csv):
