@@ -47,6 +47,34 @@ def test_annotations_and_docstrings_are_no_changes(checkout):
     assert len(found) == 4, "the default, two operators and the number"
 
 
+SETTINGS = """from dataclasses import dataclass, field
+@dataclass
+class Study:
+    steps: int = 400
+    frame: object = field(repr=False)
+def paired(a, b, *, seeds=(0, 1), n=50, level=0.95):
+    return sum(x - y for x, y in zip(a, b, strict=True)) / level
+"""
+
+
+def test_settings_guards_and_marks_are_no_changes_and_all_else_is():
+    """How much is computed has any right default; what a formula holds has one."""
+    found = changes.places(SETTINGS)
+    assert {line for line, _ in found} == {2, 6, 7}
+    default = SETTINGS.splitlines()[5].index("0.95")
+    assert {column for line, column in found if line == 6 and column > 20} == {default}
+    marked, plain = "def f(a, *, b=1): pass", "def f(a, /, b=1): pass"
+    assert changes.meaning(marked) == changes.meaning(plain) != changes.meaning("def f(a, /, b=2): pass")
+
+
+def test_a_place_is_drawn_by_its_line_whatever_is_edited_elsewhere(checkout):
+    before = changes.sample(checkout / "medgen_utils", 100, 0)
+    path = checkout / "medgen_utils/training.py"
+    path.write_text(FORMULA.replace("def odds", "LIMIT = 3\n\n\ndef odds"))
+    after = [c for c in changes.sample(checkout / "medgen_utils", 100, 0) if not c.before.startswith("LIMIT")]
+    assert [c[2:6] for c in after] == [c[2:6] for c in before]
+
+
 def test_a_change_that_a_test_notices_is_found_and_one_that_none_notices_is_not(checkout, tmp_path_factory):
     by_line = {change.after: change for change in changes.sample(checkout / "medgen_utils", 100, 0)}
     default = by_line[FORMULA.splitlines()[3].replace("True", "False")]
@@ -85,4 +113,6 @@ def test_the_modules_that_are_changed_exist():
     assert all(list(package.glob(pattern)) for pattern in changes.FORMULAS)
     tests = [judge.tests_of(command.ROOT, str(path.relative_to(package))) for path in changes.formula_modules(package)]
     assert all((command.ROOT / own).is_file() for ((own,), *_) in tests)
-    assert judge.tests_of(command.ROOT, "training.py")[0] == ["tests/test_training.py"] and folder.__doc__
+    assert judge.tests_of(command.ROOT, "training.py") == [["tests/test_training.py"]] and folder.__doc__
+    own, users = judge.tests_of(command.ROOT, "evaluation/cells.py")
+    assert own == ["tests/evaluation/test_cells.py"] and "tests/evaluation/test_by_domain.py" in users

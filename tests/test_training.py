@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
 from medgen_utils import training
@@ -276,3 +277,27 @@ def test_progress_of_a_second_training_counts_the_first():
     fit(model, toy(), steps=4)
     model.prepare(total_steps=12)
     assert (model.total_steps, model.progress) == (16, 0.25)
+
+
+class Sure(ERM):
+    """Says the same of every image, or after it has diverged nothing."""
+
+    lost = False
+
+    def predict(self, x):
+        sure = torch.stack([torch.zeros(len(x)), x.mean((1, 2, 3))], 1)
+        return sure * torch.nan if self.lost else sure
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_history_holds_auroc_and_loss_of_each_domain_and_one_that_diverged_guesses(lost):
+    data = toy()
+    model = build(Sure, data, seed=0, width=4)
+    model.lost = lost
+    history = fit(model, data, steps=1, validation=data, evaluate_every=1).history
+    history = history[history["split"] == "validation"].set_index(["domain", "metric"])["value"]
+    for number, name in enumerate(data.domain_names):
+        y, x = data.y[data.domain == number], data.x[data.domain == number]
+        p = torch.full((len(y),), 0.5) if lost else x.mean((1, 2, 3)).sigmoid()
+        assert history[name, "loss"] == pytest.approx(F.binary_cross_entropy(p, y.float()).item(), rel=1e-5)
+        assert history[name, "auroc"] == pytest.approx(roc_auc_score(y, p))

@@ -325,7 +325,7 @@ class Result:
                 text += f" ({_points(d)}): {row.units} {self._units(row.units)}, too few for an interval"
             else:
                 text += f" ({row.low:+.3f} to {row.high:+.3f}, {row.interval}"
-                text += f"; {_points(d)})" if 1 < row.units <= FEW else ")"
+                text += f"; {_points(d)})" if row.units in range(2, FEW + 1) else ")"
                 text += ": within noise" if row.low <= 0 <= row.high else ""
                 if row.low > 0 or row.high < 0:
                     text += f", better on {row.better} of {row.units} {self._units(row.units)}"

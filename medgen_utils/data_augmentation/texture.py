@@ -59,7 +59,7 @@ def augmix(x: Tensor, generator: torch.Generator, severity: float = 3.0, *, widt
     matrices, *later = small_move(kinds, amounts).unbind(1)
     for move in later:
         matrices = move @ matrices
-    coarse = torch.where(kinds == 5, amounts.abs(), 0.0).amax(1) / 100  # a step of up to a tenth of the grey scale
+    coarse = (amounts.abs() * (kinds == 5)).amax(1) / 100  # a step of up to a tenth of the grey scale
     step = coarse.clamp_min(2**-24).to(x).view(width, n, 1, 1, 1)  # the smallest is no change: a float's own step
     weight = step * (blend / blend.sum(0)).to(x)[..., None, None, None] * (1 - share)
     result = share * x

@@ -79,11 +79,10 @@ def predicted_label_test(source_predicted: np.ndarray, target_predicted: np.ndar
         raise ValueError(
             f"{len(source_predicted)} and {len(target_predicted)} predictions: the test needs some of both"
         )
-    k = int(max(source_predicted.max(), target_predicted.max())) + 1
-    table = np.stack([np.bincount(values, minlength=k) for values in (source_predicted, target_predicted)])
-    table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < 2:
+    classes = np.union1d(source_predicted, target_predicted)
+    if len(classes) < 2:
         return ShiftTest(0.0, 1.0)
+    table = np.stack([(values == classes[:, None]).sum(axis=1) for values in (source_predicted, target_predicted)])
     result = stats.chi2_contingency(table, correction=False)
     return ShiftTest(float(result.statistic), float(result.pvalue))
 

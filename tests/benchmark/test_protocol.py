@@ -125,7 +125,7 @@ def test_a_curve_has_no_more_points_than_asked_for_and_ends_at_the_end(dataset, 
 
     def no_training(model, train, *, steps, evaluate_every, **options):
         asked.append([step for step in range(1, steps + 1) if step % evaluate_every == 0 or step == steps])
-        rows = [{"step": step, "split": "validation", "metric": "auroc", "value": 0.5} for step in asked[-1]]
+        rows = [{"step": step, "split": "validation", "metric": "auroc", "value": 2 / 3} for step in asked[-1]]
         return training.Fit(pd.DataFrame(rows), {}, 0.0)
 
     monkeypatch.setattr(protocol, "fit", no_training)
@@ -134,6 +134,7 @@ def test_a_curve_has_no_more_points_than_asked_for_and_ends_at_the_end(dataset, 
     points = asked[0]
     assert len(frame.attrs["curve"]) == len(points) <= protocol.EVALUATIONS and points[-1] == steps
     assert steps < 50 or len(points) == protocol.EVALUATIONS
+    assert set(frame.attrs["curve"]) == {0.6667}, "the store holds four digits"
     assert max(np.diff([0, *points])) - min(np.diff([0, *points])) < steps / 20 + protocol.EVALUATIONS
 
 
@@ -157,3 +158,13 @@ def test_a_contender_with_more_passes_gets_as_many_more_steps():
     once, thrice = (Task(SMALL, replace(FEW[0], passes=passes), (SMALL.targets[0],), 0, 0) for passes in (1, 3))
     assert (once.steps, thrice.steps) == (SMALL.steps, 3 * SMALL.steps)
     assert set(run_task(thrice)["steps"]) == {3 * SMALL.steps}
+
+
+def test_a_file_is_named_by_all_that_identifies_its_run():
+    problem, contender = replace(SMALL, name="a/b"), FEW[0]
+    tasks = [
+        Task(problem, contender, ("C", "D"), 0, 0), Task(problem, contender, ("C",), 0, 0),
+        Task(problem, contender, ("C",), 1, 0), Task(problem, contender, ("C",), 0, 1),
+    ]  # fmt: skip
+    assert tasks[0].file == f"a b--{contender.name}--C + D--0--0.npz"
+    assert len({task.file for task in tasks}) == 4

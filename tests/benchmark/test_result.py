@@ -1,5 +1,6 @@
 """What a result says is what its numbers allow: units counted as what they are, noise called noise."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -85,6 +86,13 @@ def test_images_of_one_domain_give_an_interval_over_patients_and_seeds():
     assert "within noise" not in gain and "better on 3 of 3 seeds" in gain
 
 
+@pytest.mark.parametrize(("n", "listed"), [(1, 0), (2, 2), (FEW, FEW), (FEW + 1, 0)])
+def test_the_points_of_a_few_units_are_listed_and_a_single_one_is_its_mean(n, listed):
+    words = images(0.5, seeds=1, domains=[f"D{i}" for i in range(n)], n=60).say().data
+    points = re.search(r"; ([^;)]*)\)", words)
+    assert len(points[1].split(", ")) == listed if points else listed == 0
+
+
 def test_the_interval_over_patients_is_wider_with_seeds_that_differ():
     one, three = (images(0.5, seeds=n).differences().iloc[0] for n in (1, 3))
     assert one["interval"] == "over patients, one seed" and three["interval"] == "over patients and seeds"
@@ -161,6 +169,10 @@ def test_results_stand_beside_each_other_as_if_run_together():
     joined = alone[0].beside(alone[1])
     assert joined.methods == ("ERM", "remedy") and joined.about.seconds == 2 * ABOUT.seconds
     pd.testing.assert_frame_equal(joined.differences(), together.differences())
+    with_inside = [replace(result, inside=result.frame.assign(split="validation")) for result in alone]
+    inside = with_inside[0].beside(with_inside[1]).inside
+    assert inside.index.tolist() == list(range(len(together.frame)))
+    assert with_inside[0].beside(alone[1]).inside is None, "an in-domain score of one alone compares nothing"
 
 
 def test_a_pair_has_a_baseline_of_its_own():

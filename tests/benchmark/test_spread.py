@@ -12,6 +12,7 @@ from medgen_utils.benchmark.spread import (
     stored_gain,
     stored_gap,
 )
+from medgen_utils.evaluation.delong import delong
 from medgen_utils.evaluation.metrics import auroc
 from medgen_utils.evaluation.power import auroc_variance
 
@@ -79,6 +80,9 @@ def test_two_models_that_agree_on_patients_are_correlated_and_a_difference_varie
     assert near["site"][0] == "hospital" and apart["site"][0] == "A"
     expected = auroc(a["y"].to_numpy(), a["prob_1"].to_numpy()) - auroc(b["y"].to_numpy(), b["prob_1"].to_numpy())
     assert near["value"][0] == pytest.approx(expected)
+    units = np.arange(300)
+    one, other = (delong(f["y"].to_numpy() == 1, f["prob_1"].to_numpy(), units, 300) for f in (a, b))
+    assert near["patients"][0] == pytest.approx(((one.influence - other.influence) ** 2).sum(), rel=0.2)
 
 
 def test_a_gap_adds_the_patients_inside_to_those_outside():

@@ -151,6 +151,13 @@ def test_a_row_by_hand(problem):
     assert row["seconds"] == pytest.approx(final.query("method == 'one'")["seconds"].mean())
 
 
+def test_rows_go_from_the_best_down_problem_by_problem():
+    table = standings(RESULTS)
+    assert table.index.tolist() == list(range(len(table)))
+    assert table["problem"].is_monotonic_increasing and table["problem"].nunique() == 2
+    assert all(part["value"].is_monotonic_decreasing for _, part in table.groupby("problem"))
+
+
 def test_the_baseline_differs_from_itself_by_nothing():
     row = of(standings(RESULTS), "real", "ERM")
     assert (row["difference"], row["low"], row["high"], row["gains"]) == (0, 0, 0, 0)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from medgen_utils import data_augmentation as A
+from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.clinic import acquisition_hospitals, make_clinic
 from medgen_utils.data import Batch
 from medgen_utils.data_augmentation import colour, intensity, mixing, policy, stain, texture
@@ -90,6 +91,16 @@ def test_gradients_flow_to_the_image(name):
 
 
 ALGORITHMS = (A.Mixup, A.StyleMixing, A.AmplitudeMix, A.AugMix, A.RandConv)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda algorithm: algorithm.__name__)
+def test_without_settings_an_algorithm_is_the_one_of_the_scoreboard(algorithm):
+    """AugMix of `texture` with a weight of 12, as its paper has it, and so on."""
+    contender = next(c for c in CONTENDERS if c.algorithm is algorithm)
+    model = build(algorithm, make_clinic(acquisition_hospitals(), 4, seed=0, size=16), seed=0, width=4)
+    for name in contender.space:
+        if name != "alpha" or algorithm is A.Mixup:  # MixStyle's is that of its layer
+            assert getattr(model, name) == contender.settings(0)[name]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

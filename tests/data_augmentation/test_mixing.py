@@ -80,12 +80,6 @@ def test_mix_style_is_its_formula_and_moves_the_statistics():
     torch.testing.assert_close(y[1].mean((1, 2)), x[0].mean((1, 2)), atol=1e-5, rtol=0)
 
 
-def test_no_gradient_flows_through_the_statistics_of_mix_style():
-    x = torch.randn(4, 2, 5, 5, generator=generator()).requires_grad_()
-    A.mix_style(x, torch.arange(4), torch.ones(4)).sum().backward()
-    torch.testing.assert_close(x.grad, torch.ones_like(x), atol=1e-5, rtol=0)
-
-
 def test_the_mix_style_layer_acts_in_training_only_and_in_its_share_of_batches():
     x, layer = torch.randn(7, 3, 5, 5, generator=generator()), A.MixStyle(probability=0.5)
     torch.manual_seed(0)

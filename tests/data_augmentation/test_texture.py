@@ -62,11 +62,6 @@ def test_augmix_stays_in_range_and_near_its_images():
     assert y.min() >= 0 and y.max() <= 1 and (y - x).abs().mean() < 0.1 and not torch.equal(x, y)
 
 
-def test_random_convolution_has_the_strength_of_the_paper_unless_told():
-    x = images(channels=1)
-    assert torch.equal(A.random_convolution(x, generator()), A.random_convolution(x, generator(), 1.0))
-
-
 @pytest.mark.parametrize(("width", "depth"), [(1, 1), (3, 1), (2, 3)])
 def test_augmix_is_the_blend_of_chains_that_it_draws(width, depth):
     """One to ``depth`` operations a chain; every turn, shear, shift and rounding is applied to one image by itself."""

@@ -52,3 +52,10 @@ def test_runs_on_parts_of_a_domain_are_measured_each_on_its_own():
     assert cell.estimates[0].value == pytest.approx(each.mean())
     low, high = cell.estimates[0].interval()[1:]
     assert high - low == pytest.approx(whole["high"] - whole["low"], rel=0.25)
+
+
+def test_domains_and_methods_keep_the_order_of_the_rows():
+    data = frame(domains="CAB", algorithms="ba")
+    cells = cells_by_domain(data, ["algorithm"], ["auroc"], 0, 0, "delong")
+    assert list(cells.groups) == [("b",), ("a",)]
+    assert all(list(domains) == ["C", "A", "B"] for domains in cells.groups.values())

@@ -5,7 +5,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from medgen_utils.evaluation import auroc, average_precision
+from medgen_utils.evaluation.by_domain import METRICS
 from medgen_utils.evaluation.delong import (
+    ESTIMATES,
     auroc_estimate,
     delong,
     error_estimate,
@@ -113,3 +115,21 @@ def test_average_precision_is_that_of_class_1_or_the_mean_over_the_classes():
     binary = (y == 1).astype(int)
     for shape in (prob[:, 1], np.stack([1 - prob[:, 1], prob[:, 1]], 1)):
         assert estimate("average_precision", binary, [shape], units).value == pytest.approx(parts[1])
+
+
+@pytest.mark.parametrize("name", ESTIMATES)
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_an_estimate_has_the_value_of_its_metric_averaged_over_runs(name, k):
+    y, first = binary(80, 3) if k == 2 else multiclass(80, k, 3)
+    second = first[::-1]
+    runs = [np.stack([1 - p, p], 1) if k == 2 else p for p in (first, second)]
+    found = estimate(name, y, runs, np.arange(80))
+    assert found.value == pytest.approx(np.mean([METRICS[name](y, p) for p in runs]))
+
+
+def test_probabilities_that_came_out_too_well_keep_the_variance_that_they_claim():
+    """All above .5 are right: the errors of .3 are smaller than what probabilities of .3 and .7 must show."""
+    p = np.tile([0.3, 0.7], 200)
+    value, low, high = error_estimate((p > 0.5).astype(int), [p], np.arange(400)).interval()
+    half = 1.96 * np.sqrt(0.3 * 0.7 / 400)
+    assert value == pytest.approx(0) and (low, high) == pytest.approx((-half, half), rel=0.04)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from medgen_utils.evaluation.delong import auroc_estimate, share_estimate
-from medgen_utils.evaluation.estimates import Estimate
+from medgen_utils.evaluation.estimates import CONFIDENCE, Estimate, Part, scale_of, variance
 
 
 def hospital(rng, positives: int, negatives: int, separation: float = 1.5, images: int = 1):
@@ -104,3 +105,49 @@ def test_patients_that_one_of_two_lacks_count_alike_wherever_they_are_numbered()
         return share_estimate([a], units, "same").minus(share_estimate([b], units[:5], "same")).interval()
 
     assert ends(np.arange(6)) == pytest.approx(ends(np.arange(6)[::-1]))
+
+
+@pytest.mark.parametrize("sizes", [(20.0,), (300.0,), (8.0, 30.0), (200.0, 90.0)])
+@pytest.mark.parametrize(("value", "scale"), [(0.5, 1.0), (0.83, 0.6), (0.97, 2.5)])
+def test_an_end_is_where_the_value_would_be_as_far_from_it_as_the_level_allows(value, scale, sizes):
+    """(end - value)^2 = q^2 scale variance(end), or the end of what a share can be; q is Student's."""
+    part = Part(value, sizes, scale, np.zeros(1))
+    degrees = sum(sizes) - len(sizes)
+    for end, border in zip(part.ends, (0.0, 1.0), strict=True):
+        q = -stats.t.ppf(stats.norm.cdf(-CONFIDENCE), degrees)
+        gap = (end - value) ** 2 - q**2 * scale * variance(end, sizes)
+        free = np.abs(end - border) > 1e-6
+        np.testing.assert_allclose(gap[free], 0, atol=1e-7)
+        assert free.sum() > 20 and (np.diff(np.abs(end - value)) > -1e-9).all() and end[0] == pytest.approx(value)
+
+
+def test_what_many_patients_show_counts_and_what_few_show_is_drawn_to_the_binomial():
+    """Each of n patients adds as much: as many have been seen, and the prior weighs as 8 of them."""
+    for n in (9, 41, 4001):
+        sizes, influence = (float(n),), np.full(n, 1.0)
+        base = float(variance((0.3 * n + 0.5) / (n + 1), sizes))
+        weight = (n - 1) / (n - 1 + 8)
+        for ratio in (1.0, 3.0):
+            found = scale_of(0.3, influence, n, sizes, sizes, ratio * base)
+            assert found == pytest.approx(weight * ratio + 1 - weight)
+        lucky = scale_of(0.3, influence, n, sizes, sizes, 0.5 * base)
+        assert lucky == pytest.approx(weight * 0.5 + 1 - weight), "less than the binomial is luck, in part"
+        assert scale_of(0.3, influence, n, sizes, sizes, 0.5 * base, least=1.0) == pytest.approx(1)
+        many = (10.0 * n,)  # ten images a patient that agree by nothing: a tenth of the variance, in the end
+        alone = float(variance((0.3 * n + 0.5) / (n + 1), many)) / base
+        assert scale_of(0.3, influence, n, sizes, many, alone * base) == pytest.approx(alone**weight)
+    one = scale_of(0.3, np.eye(40)[0], 40, (40.0,), (40.0,), 9 * float(variance(12.5 / 41, (40.0,))))
+    assert one == pytest.approx(1 + 8 * 2 / 10), "one patient of forty counts as three that vary"
+    assert scale_of(0.3, np.zeros(5), 5, (5.0,), (5.0,), 0.0) == 1
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_parts_without_any_spread_vary_together_as_their_signs_say(same):
+    """Nothing is seen of two shares where all patients agree: parts of one sign count as one, others as unrelated."""
+    a, b = (Estimate((Part(v, (9.0,), 1.0, np.zeros(9)),), (1.0,), ("home",)) for v in (1.0, 0.0))
+    both = Estimate.mean([a, b]) if same else a.minus(b)
+    low, high = both.interval()[1:]
+    widths = [e.interval() for e in (a, b)]
+    below, above = (1 - widths[0].low), widths[1].high
+    expected = (0.5 * below, 0.5 * above) if same else (np.hypot(below, above), 0.0)
+    assert (both.value - low, high - both.value) == pytest.approx(expected, abs=1e-9)

@@ -23,6 +23,7 @@ from medgen_utils.evaluation import (
     reliability_curve,
     sensitivity_at_specificity,
 )
+from medgen_utils.evaluation.metrics import predicted_class
 from tests.evaluation.examples import binary, multiclass
 
 
@@ -90,6 +91,12 @@ def test_sensitivity_at_specificity_is_read_off_the_roc_curve(specificity):
     false_alarms, found, _ = sklearn_metrics.roc_curve(y, p, drop_intermediate=False)
     expected = found[false_alarms <= 1 - specificity + 1e-12].max()
     assert sensitivity_at_specificity(y, p, specificity=specificity) == pytest.approx(expected)
+
+
+def test_the_predicted_class_is_the_most_probable_one_of_two_images_too():
+    prob = np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
+    assert predicted_class(prob).tolist() == [2, 0]
+    assert predicted_class(prob[:, :2] / prob[:, :2].sum(1, keepdims=True)).tolist() == [1, 0]
 
 
 def test_decision_curve_counts_true_and_false_positives():

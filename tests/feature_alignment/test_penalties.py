@@ -242,3 +242,11 @@ def test_a_class_with_one_image_in_a_domain_is_left_out(generator):
     a, b = draw(3, 4, generator=generator), draw(5, 4, generator=generator)
     y_a, y_b = torch.tensor([0, 0, 1]), torch.tensor([0, 0, 0, 1, 1])
     torch.testing.assert_close(class_conditional(coral, a, y_a, b, y_b), coral(a[:2], b[:3]))
+
+
+def test_features_that_are_all_equal_have_no_distance_and_no_gradient():
+    """The median distance of all pairs is zero then, and a kernel as wide as that would divide by it."""
+    z = torch.full((6, 3), 0.4, requires_grad=True)
+    value = mmd(z[:2], z[2:])
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=1e-6) and z.grad.isfinite().all()

@@ -183,8 +183,6 @@ class TestGlobalClassAlignment:
 
 def test_a_graph_of_the_gradient_is_kept_where_it_is_asked_for_and_only_there():
     params = {"w": torch.tensor([3.0], requires_grad=True)}
-    plain, kept = (
-        gradients_of((params["w"] ** 3).sum(), params, *asked)["w"] for asked in ((), (True,))
-    )
+    plain, kept = (gradients_of((params["w"] ** 3).sum(), params, *asked)["w"] for asked in ((), (True,)))
     torch.testing.assert_close(plain, kept.detach())
     assert kept.requires_grad and not plain.requires_grad

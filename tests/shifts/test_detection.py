@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from medgen_utils import shifts
 from medgen_utils.shifts import detection
@@ -84,6 +85,12 @@ def test_values_that_are_no_numbers_are_refused_with_their_place(name, value):
     b[4, 2] = value
     with pytest.raises(ValueError, match=r"1 values of the second sample are .*first at \(4, 2\)"):
         (TESTS | as_they_are)[name](a, b, 0)
+
+
+def test_the_counts_of_predicted_classes_are_compared_by_chi_square():
+    source, target = np.repeat([0, 1, 4], [30, 50, 20]), np.repeat([0, 1, 4], [10, 60, 45])
+    expected = stats.chi2_contingency([[30, 50, 20], [10, 60, 45]], correction=False)
+    assert shifts.predicted_label_test(source, target) == pytest.approx((expected.statistic, expected.pvalue))
 
 
 def test_no_predictions_are_refused():

@@ -32,7 +32,19 @@ FORMULAS = (
 DRAWINGS = ("plot", "audit/page.py")
 """Functions and modules that only draw: figures are looked at, and no test counts their pixels."""
 
-EFFORT = ("seed", "seeds", "n", "steps", "looks", "turns", "probe", "width", "n_resamples", "n_permutations", "n_repeats")
+EFFORT = (
+    "seed",
+    "seeds",
+    "n",
+    "steps",
+    "looks",
+    "turns",
+    "probe",
+    "width",
+    "n_resamples",
+    "n_permutations",
+    "n_repeats",
+)
 """Arguments that say how much is computed, and with which draws: any default is right, and a test names its own."""
 GUARDS = (("zip", "strict"), ("field", "repr"))
 WORDS = ("name", "string", "newline", "fstring_string", "fstring_start", "fstring_end", "endmarker", "trailer", "param")
@@ -59,11 +71,14 @@ def formula_modules(package: Path) -> list[Path]:
 
 
 def settings(tree: ast.AST) -> Iterator[ast.expr]:
-    """What no formula holds: defaults of `EFFORT`, ``strict`` of a zip (a guard) and ``repr`` of a field (a display)."""
+    """What no formula holds: defaults of `EFFORT`, ``strict`` of a zip (a guard), ``repr`` of a field (a display)."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arguments):
             plain = [*node.posonlyargs, *node.args]
-            given = [*zip(plain[::-1], node.defaults[::-1], strict=False), *zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+            given = [
+                *zip(plain[::-1], node.defaults[::-1], strict=False),
+                *zip(node.kwonlyargs, node.kw_defaults, strict=True),
+            ]
             yield from (default for argument, default in given if default and argument.arg in EFFORT)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             yield from [node.value] * (node.target.id in EFFORT)
@@ -73,7 +88,9 @@ def settings(tree: ast.AST) -> Iterator[ast.expr]:
 
 def places(source: str) -> dict[tuple[int, int], list[tuple[str, int, str]]]:
     """(line, column) -> what can be done there: operator, its occurrence in the module, name of the function."""
-    ends = [(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) for node in settings(ast.parse(source))]
+    ends = [
+        (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) for node in settings(ast.parse(source))
+    ]
     nodes = [node for node in ast_nodes(get_ast(source)) if node.type not in WORDS]
     found = defaultdict(list)
     for name in operator_names():
@@ -95,14 +112,15 @@ def changes(path: Path, package: Path, source: str, place: tuple[int, int], opti
             continue
         lines = zip(source.splitlines(), code.splitlines(), strict=False)
         before, after = next((a, b) for a, b in lines if a != b)
-        if before.strip() == "*,":
-            continue  # says which arguments are given by name, and computes nothing
         module = path.relative_to(package).as_posix()
         yield Change(module, place[0], function, operator.removeprefix("core/"), before.strip(), after.strip(), code)
 
 
 def meaning(code: str) -> str:
-    """The code without what nothing computes with: annotations, comments, docstrings. "" where it does not parse."""
+    """The code without what nothing computes with. "" where it does not parse.
+
+    That is annotations, comments, docstrings, and the marks of arguments that are given by name or by position.
+    """
     try:
         tree = ast.parse(code)
     except SyntaxError:
@@ -111,6 +129,10 @@ def meaning(code: str) -> str:
         for field in ("annotation", "returns"):
             if getattr(node, field, None) is not None:
                 setattr(node, field, ast.Constant("any"))
+        if isinstance(node, ast.arguments):
+            defaults = [None] * (len(node.posonlyargs) + len(node.args) - len(node.defaults)) + node.defaults
+            node.kwonlyargs = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.kw_defaults, node.posonlyargs, node.args, node.defaults = [*defaults, *node.kw_defaults], [], [], []
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             node.value = ast.Constant("text")
     return ast.dump(tree)

@@ -140,7 +140,9 @@ def tests_of(copy: Path, module: str) -> list[list[str]]:
     folder, own, name = Path("tests", path.parent), _test_of(path), re.compile(rf"\b{path.stem}\b")
     if len(path.parts) < 2:
         return [[str(own)]]
-    users = {_test_of(p.relative_to(copy / "medgen_utils")): p for p in (copy / "medgen_utils" / path.parent).glob("*.py")}
+    users = {
+        _test_of(p.relative_to(copy / "medgen_utils")): p for p in (copy / "medgen_utils" / path.parent).glob("*.py")
+    }
     found = []
     for test in sorted(t.relative_to(copy) for t in (copy / folder).glob("test_*.py")):
         files = [copy / test, *filter(None, [users.get(test)])]

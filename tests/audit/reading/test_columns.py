@@ -123,7 +123,9 @@ def test_of_two_class_columns_the_positive_one_is_class_1(csv):
 def test_a_label_without_a_column_is_told_which_classes_have_one(csv):
     two = message(csv(changed("y", 5, 2)))
     assert "row 5" in two and "p has the 2 classes 0 and 1, this label says '2'" in two
-    assert "prob_0 to prob_2: classes 0 to 2 have columns" in message(csv(classes().replace({"y": {1: 5}})), prob=["prob"])
+    assert "prob_0 to prob_2: classes 0 to 2 have columns" in message(
+        csv(classes().replace({"y": {1: 5}})), prob=["prob"]
+    )
 
 
 @pytest.mark.parametrize(("factor", "separate"), [(1.5, True), (0.5, False)])
@@ -145,7 +147,9 @@ def test_the_first_bad_row_is_named_and_the_others_are_counted(csv):
 
 
 def test_every_named_model_is_read_from_a_column_or_from_one_for_each_class(csv):
-    frame = read(csv(table().assign(r_0=lambda t: 1 - t["q"], r_1=lambda t: t["q"])), prob=["p", "r", "q"], identity="id")
+    frame = read(
+        csv(table().assign(r_0=lambda t: 1 - t["q"], r_1=lambda t: t["q"])), prob=["p", "r", "q"], identity="id"
+    )
     assert frame["algorithm"].unique().tolist() == ["p", "r", "q"]
     r, q = (frame.loc[frame["algorithm"] == name, "prob_1"].to_numpy() for name in "rq")
     np.testing.assert_allclose(r, q)
