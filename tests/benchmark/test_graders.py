@@ -57,6 +57,12 @@ def test_every_expert_teaches_every_method_with_each_of_its_settings():
     assert len(set(graders.plan([0, 1]))) == 2 * len(lessons)
 
 
+def test_scores_keep_the_order_of_the_judges(frame):
+    judges = list(dict.fromkeys(frame["domain"]))[::-1]
+    turned = pd.concat([frame[frame["domain"] == judge] for judge in judges])
+    assert graders.per_seed(turned, ["domain"])["domain"].drop_duplicates().tolist() == judges
+
+
 @pytest.mark.parametrize("teacher", graders.TEACHERS)
 def test_labels_are_those_of_the_teacher(votes, teacher):
     labelled, table = graders.lesson_data(teacher, CELLS, votes)

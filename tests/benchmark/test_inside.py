@@ -30,6 +30,7 @@ def test_it_is_the_network_that_compare_trains(inside):
     assert expected == inside.result.scores().set_index(["method", "unit"])["value"]["ERM"].to_dict()
     seen = {f"seed {look.seed}": look.auroc[NEW_HOSPITAL] for look in inside.looks if look.method == "ERM"}
     assert seen == expected and inside.result.methods[0] == "ERM"
+    assert inside.result.frame.index.tolist() == list(range(len(inside.result.frame)))
 
 
 def test_a_look_is_at_held_back_images_of_the_sources(looks):

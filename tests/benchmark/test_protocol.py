@@ -59,6 +59,12 @@ def test_the_upper_bound_trains_on_half_of_the_target_and_is_tested_on_the_rest(
     assert not set(tested["index"]) & set(validated["index"])
 
 
+def test_the_reference_takes_no_more_of_a_large_target_than_the_sources_can_give_way_to(dataset):
+    few = dataset.subset(dataset.only("hospital B").index[:20].tolist() + dataset.only("hospital A").index.tolist())
+    frame = short_run(few, target="hospital A", sees_target=True)
+    assert len(frame.query("split == 'test'")) == len(few.only("hospital A")) - 10
+
+
 def test_pretraining_sees_no_label_and_changes_the_start(dataset):
     plain, pretrained = short_run(dataset), short_run(dataset, pretrain=self_supervision.RotNet)
     assert not plain["prob_1"].equals(pretrained["prob_1"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from medgen_utils.benchmark import About, evidence, left_out
-from medgen_utils.benchmark.reference import ERM, NotYet, shared
+from medgen_utils.benchmark.reference import ERM, LeftOut, NotYet, shared
 from medgen_utils.benchmark.repair import REFERENCE
 from medgen_utils.evaluation import auroc
 
@@ -89,3 +89,9 @@ def test_what_the_store_lacks_is_said_and_no_error(monkeypatch):
     said = found.plot().data
     assert "Not in the evidence store yet: ERM and reference: target included on mitosis, protocol 7" in said
     assert found.say() is None and found.brief() == "not in the evidence store yet"
+
+
+@pytest.mark.parametrize(("seeds", "said"), [((0,), "1 seed"), ((0, 1), "2 seeds")])
+def test_one_seed_is_not_written_as_many(seeds, said):
+    frame = predictions({"A": (1.0, 1.5)}, seeds=seeds)
+    assert LeftOut(shared(frame), ABOUT).brief().endswith(f", {said}")

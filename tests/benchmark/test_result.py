@@ -231,6 +231,27 @@ def test_each_domain_has_its_difference_and_both_scores():
     assert stored([0.1, 0.2]).differences_by_domain()["value"].tolist() == pytest.approx([0.1, 0.2])
 
 
+def test_methods_and_domains_keep_their_order_and_the_baseline_has_no_difference():
+    result = stored([0.01 * k for k in range(12)])
+    turned = replace(result, frame=result.frame.iloc[::-1], methods=("remedy", "ERM"))
+    for each, first in ((result, "ERM"), (turned, "remedy")):
+        assert each.scores()["method"].drop_duplicates().tolist() == list(each.methods)
+        assert set(each.differences_by_domain()["method"]) == set(each.methods) - {first}
+    assert result.scores()["unit"].drop_duplicates().tolist() == [f"D{k}" for k in range(12)]
+
+
+def test_a_loss_beyond_noise_says_on_how_few_units_it_is_better():
+    loss = stored([-0.05, -0.06, -0.04, -0.05, -0.05, -0.06, 0.001]).say().data
+    assert "within noise" not in loss and "better on 1 of 7 domains" in loss
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(5399, "5399 s"), (5400, "1.5 core-hours"), (3.6e6, "1000.0 core-hours")]
+)
+def test_long_trainings_are_told_in_hours(seconds, said):
+    assert f"{said} of training" in replace(ABOUT, seconds=seconds).line(3)
+
+
 def test_a_wider_level_gives_a_wider_interval():
     for result in (images(0.5), stored([0.01, 0.02] * 4)):
         usual, careful = (result.differences(level).iloc[0] for level in (0.95, 0.99))

@@ -87,6 +87,14 @@ class TestSuspects:
         turned = ssl.shrunk(replace(dataset, x=dataset.x.mT.contiguous()), 14).x
         torch.testing.assert_close(ssl.shrunk(dataset, 14).x, turned.mT)
 
+    def test_a_pixel_that_shrinks_stays_where_it_lay(self):
+        """A ramp stays the ramp of the pixels' centres, two of the old to one of the new."""
+        ramp = torch.linspace(0.1, 0.9, 32).expand(80, 3, 32, 32)
+        x = ssl.shrunk(replace(stained(), x=ramp.contiguous()), 16).x
+        torch.testing.assert_close(
+            x[..., 2:-2], ramp.unflatten(-1, (16, 2)).mean(-1)[..., :16, 2:-2], atol=1e-4, rtol=0
+        )
+
     def test_no_border_is_left_and_the_middle_stays(self):
         x = ssl.without_border(stained(), margin=3).x
         rim = torch.cat([x[..., :3, :], x[..., -3:, :], x[..., :3].mT, x[..., -3:].mT], -2)
