@@ -280,13 +280,13 @@ def test_progress_of_a_second_training_counts_the_first():
 
 
 class Sure(ERM):
-    """Says the same of every image, or after it has diverged nothing."""
+    """Says how bright an image is, or after it has diverged nothing."""
 
     lost = False
 
     def predict(self, x):
         sure = torch.stack([torch.zeros(len(x)), x.mean((1, 2, 3))], 1)
-        return sure * torch.nan if self.lost else sure
+        return super().predict(x) * (torch.nan if self.lost else 0) + sure
 
 
 @pytest.mark.parametrize("lost", [False, True])
