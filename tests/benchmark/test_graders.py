@@ -58,6 +58,7 @@ def test_every_expert_teaches_every_method_with_each_of_its_settings():
 
 
 def test_scores_keep_the_order_of_the_judges(frame):
+    assert frame.index.tolist() == list(range(len(frame)))
     judges = list(dict.fromkeys(frame["domain"]))[::-1]
     turned = pd.concat([frame[frame["domain"] == judge] for judge in judges])
     assert graders.per_seed(turned, ["domain"])["domain"].drop_duplicates().tolist() == judges
