@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -58,16 +59,15 @@ def photograph_filters() -> Tensor:
     return shipped_stem() if network is None else network.state_dict()["_conv_stem.weight"]
 
 
-def network_to_tune() -> EfficientNetLite0:
-    """The network of photographs to go on training; without its weights a random one, with a warning that says so."""
-    network = learned_lite0()
-    if network is None:
-        warnings.warn(
-            "the weights of photographs are not installed, so this training starts from a random network: it shows "
-            "that it runs, and its scores say nothing of pretraining", stacklevel=2,
-        )  # fmt: skip
-        network = EfficientNetLite0(pretrained=False)
-    return network
+def network_to_tune() -> Callable[[], EfficientNetLite0]:
+    """What makes the network of photographs to go on training; without its weights a random one, with a warning."""
+    if find_spec(LITE0_PACKAGE) is not None:
+        return EfficientNetLite0
+    warnings.warn(
+        "the weights of photographs are not installed, so this training starts from a random network: it shows that it "
+        "runs, and its scores say nothing of pretraining", stacklevel=2,
+    )  # fmt: skip
+    return partial(EfficientNetLite0, pretrained=False)
 
 
 def random_lite0(seed: int, images: int = 128) -> EfficientNetLite0:

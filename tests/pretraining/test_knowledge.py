@@ -77,8 +77,8 @@ def test_the_tables_hold_the_measures_of_each_network():
 def test_without_its_weights_training_starts_from_a_random_network_and_says_so(monkeypatch):
     monkeypatch.setattr(knowledge, "find_spec", lambda name: None)
     with pytest.warns(UserWarning, match="not installed.*say nothing of pretraining"):
-        network = network_to_tune()
-    assert isinstance(network, EfficientNetLite0)
+        make = network_to_tune()
+    assert isinstance(make(), EfficientNetLite0)
 
 
 def test_with_its_weights_training_starts_from_them_and_their_filters_are_shown():
@@ -87,9 +87,9 @@ def test_with_its_weights_training_starts_from_them_and_their_filters_are_shown(
     except WeightsUnavailable as error:
         pytest.skip(str(error))
     state = torch.get_rng_state()
-    assert torch.equal(network_to_tune().state_dict()["_conv_stem.weight"], published)
     assert torch.equal(photograph_filters(), published)
     assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(network_to_tune()().state_dict()["_conv_stem.weight"], published)
 
 
 def test_a_damaged_package_of_weights_is_an_error_and_no_reason_to_go_on_without(monkeypatch):
@@ -100,4 +100,6 @@ def test_a_damaged_package_of_weights_is_an_error_and_no_reason_to_go_on_without
 
     monkeypatch.setattr(knowledge, "EfficientNetLite0", damaged)
     with pytest.raises(WeightsUnavailable, match="checksum"):
-        network_to_tune()
+        network_to_tune()()
+    with pytest.raises(WeightsUnavailable, match="checksum"):
+        photograph_filters()
