@@ -19,13 +19,15 @@ from medgen_utils.domains import Batch, joined
 from medgen_utils.meta_learning.objectives import (
     Params,
     global_class_alignment,
+    gradients_of,
+    leaves,
     meta_gradient,
 )
 from medgen_utils.training import ERM
 
 
 class _LookAhead(ERM):
-    """The draw of domains that MLDG, MASF and Fish share; of the first two also the weights to try, the outer step."""
+    """What MLDG, MASF and Fish share: the network as a function of its weights, the draw of domains, the outer step."""
 
     def __init__(
         self,
@@ -156,27 +158,15 @@ class Fish(_LookAhead):
     """
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
-        """One walk and one step of the outer optimiser; logs the mean loss on the way.
-
-        Batch normalization remembers the first domain of each walk, the one that meets the weights that are kept.
-        """
-        network = nn.Sequential(self.featurizer, self.classifier)
-        weights, statistics = list(network.parameters()), list(network.buffers())
-        mean_gradients, mean_value = [torch.zeros_like(weight) for weight in weights], 0.0
-        for place, i in enumerate(self.order_of_domains(len(batches))):
-            value = F.cross_entropy(network(batches[i].x), batches[i].y)
-            if place == 0:
-                kept = [tensor.detach().clone() for tensor in [*weights, *statistics]]
-            gradients = torch.autograd.grad(value, weights, materialize_grads=True)
-            with torch.no_grad():  # in place: a new tensor may lie otherwise in memory, and slow the next convolution
-                for weight, mean, gradient in zip(weights, mean_gradients, gradients, strict=True):
-                    weight.sub_(gradient, alpha=self.inner_learning_rate)
-                    mean.add_(gradient, alpha=1 / len(batches))
+        """One walk and one step of the outer optimiser; logs the mean loss on the way."""
+        params, predict = self._network()
+        mean_gradients, mean_value = {name: torch.zeros_like(p) for name, p in params.items()}, 0.0
+        for i in self.order_of_domains(len(batches)):
+            here = leaves(params)
+            value = F.cross_entropy(predict(here, batches[i].x), batches[i].y)
+            gradients = gradients_of(value, here)
+            params = {name: p - self.inner_learning_rate * gradients[name] for name, p in params.items()}
+            mean_gradients = {name: g + gradients[name] / len(batches) for name, g in mean_gradients.items()}
             mean_value += value.item() / len(batches)
-        with torch.no_grad():
-            for tensor, before in zip([*weights, *statistics], kept, strict=True):
-                tensor.copy_(before)
-        for weight, mean in zip(weights, mean_gradients, strict=True):
-            weight.grad = mean
-        self.take_step()
+        self._step(mean_gradients, batches)
         return {"loss": mean_value}
