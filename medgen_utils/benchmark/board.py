@@ -73,11 +73,17 @@ class Board(NamedTuple):
         seeds = f"{self.seeds} seed{'s' * (self.seeds > 1)} at each of {units} units"
         most, least = (f"{row['difference']:+.3f} ({row['method']})" for row in (best, worst))
         later = f" Not finished there yet: {len(self.lacking)} contenders." if self.lacking else ""
+        if len(rest) == 1:
+            gain = f"{best['difference']:+.3f}, better at {best['gains']}"
+            led = f"{best['method']} stands beside ERM, with {seeds}: {gain}. "
+        else:
+            led = (
+                f"{len(rest)} remedies stand beside ERM, with {seeds}. {above} of their means lie above ERM's, "
+                f"from {most} down to {least}; "
+                f"{clear} of the intervals over units {'lies' if clear == 1 else 'lie'} above zero. "
+            )
         return Markdown(
-            f"On {self.problem} {len(rest)} remedies stand beside ERM, with {seeds}. "
-            f"{above} of their means lie above ERM's, "
-            f"from {most} down to {least}; "
-            f"{clear} of the intervals over units {'lies' if clear == 1 else 'lie'} above zero. "
+            f"On {self.problem} {led}"
             f"The smallest p value that {units} units can give in a sign-flip test is {best['smallest']:.3f}.{later}"
         )
 
