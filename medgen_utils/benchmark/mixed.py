@@ -67,6 +67,8 @@ def two_intervals(final: pd.DataFrame, methods: Sequence[str], baseline: str) ->
     front those of `mixed_gain`, with sd_site, sd_scanner, sd_seed and sites. Empty where there is one site, or one
     difference a site.
     """
+    if not len(methods):
+        return pd.DataFrame()
     runs = final.pivot_table(index=["site", "domain", "unit", "seed"], columns="method", values="auroc")
     of_site = runs.groupby("site").size()
     if len(of_site) < 2 or of_site.max() < 2:

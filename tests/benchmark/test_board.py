@@ -90,6 +90,7 @@ def test_luck_is_the_spread_between_seeds_and_unknown_without_two(small, monkeyp
 def test_a_problem_without_runs_says_so(small):
     found = read_board("small", protocol=1)
     assert found.table.empty and "no methods on small to compare yet" in found.say().data
+    assert found.final.empty and list(found.remedies["method"]) == []
 
 
 def test_progress_counts_done_and_planned(small):
