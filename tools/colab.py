@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
             print(f"{path.stem:<24} set-up {setup_seconds:5.1f} s   in all {seconds:5.0f} s", flush=True)
             if setup_seconds > SETUP_SECONDS:
                 problems.append(f"{path.stem}: the set-up cell took {setup_seconds:.0f} s, more than {SETUP_SECONDS}")
-    if (touched := changed(before, packages())) != INSTALLED:
+    if (touched := changed(before, packages())) - INSTALLED:
         problems.append(f"the set-up cell may change {sorted(INSTALLED)}; what changed is {sorted(touched)}")
     print(*problems, sep="\n\n")
     return 1 if problems else 0
