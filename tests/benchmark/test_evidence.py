@@ -142,7 +142,7 @@ def test_budgets_are_read_by_their_steps():
 
 
 def test_a_stored_result_names_the_data_it_shows():
-    assert [info.name for info in evidence.result("mitosis", ["ERM", "CORAL"]).about.credit] == ["mitosis"]
+    assert [info.name for info in evidence.result("mitosis", ["ERM", "stain jitter"]).about.credit] == ["mitosis"]
     assert [info.name for info in evidence.result("clinic: shortcut", ["ERM"]).about.credit] == ["clinic"]
 
 

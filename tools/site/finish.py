@@ -23,7 +23,7 @@ from tools.address import Address
 from tools.site import tables
 
 BUNDLE = "book.css"
-HEAVY_IMAGE = 80_000  # bytes
+HEAVY_IMAGE = 44_000  # bytes
 EAGER_IMAGES = 2  # the first figures of a page are loaded at once, the others when the reader comes near them
 SEARCH_SCRIPTS = ("searchtools.js", "language_data.js", "searchindex.js")
 ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:"([^"]*)"\}')
