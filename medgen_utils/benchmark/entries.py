@@ -268,6 +268,17 @@ SCANNERS_INNER = (SCANNERS[1], SCANNERS[0], SCANNERS[0])
 MITOSIS = ("MIDOG21-HamamatsuXR", "MIDOG21-HamamatsuS360", "MIDOG21-AperioCS2", "TUPAC16", "TCGA-BRCA", "MIDOG++")
 MITOSIS_INNER = ("MIDOG21-HamamatsuS360", "MIDOG21-HamamatsuXR", "TUPAC16", "MIDOG21-AperioCS2", "MIDOG++", "TCGA-BRCA")
 
+
+def _frozen(
+    name: str, features: Callable[[], DomainDataset], targets: tuple[str, ...], steps: int, data: str
+) -> Problem:
+    """A problem on frozen features of images of 64 pixels: nothing flips, and only `ON_FEATURES` take part."""
+    return Problem(
+        name, lambda seed: features(), targets, (), steps=steps, seeds=3, augment=None, size=64, data=data,
+        elsewhere=FROZEN, methods=ON_FEATURES, budgets=FEW_STEPS,
+    )  # fmt: skip
+
+
 PROBLEMS = (
     _clinic("clinic: acquisition", clinic.acquisition_hospitals()),
     _clinic("clinic: population", clinic.population_hospitals()),
@@ -294,34 +305,8 @@ PROBLEMS = (
         "breast scanners", _breast_scanners, SCANNERS, SCANNERS_INNER, steps=1000, seeds=3, data="breast-hospitals"
     ),
     # the extension to 64 px and to a network of photographs: each has rows of its own, which no other problem reads
-    Problem(
-        "breast hospitals, frozen features",
-        lambda seed: breast_hospitals_frozen(),
-        HOSPITALS,
-        (),
-        steps=30,
-        seeds=3,
-        augment=None,
-        size=64,
-        data="breast-hospitals",
-        elsewhere=FROZEN,
-        methods=ON_FEATURES,
-        budgets=FEW_STEPS,
-    ),
-    Problem(
-        "mitosis, frozen features",
-        lambda seed: mitosis_frozen(),
-        MITOSIS,
-        (),
-        steps=60,
-        seeds=3,
-        augment=None,
-        size=64,
-        data="mitosis",
-        elsewhere=FROZEN,
-        methods=ON_FEATURES,
-        budgets=FEW_STEPS,
-    ),
+    _frozen("breast hospitals, frozen features", breast_hospitals_frozen, HOSPITALS, 30, "breast-hospitals"),
+    _frozen("mitosis, frozen features", mitosis_frozen, MITOSIS, 60, "mitosis"),
     Problem(
         "breast hospitals, fine-tuned",
         _breast_hospitals_64,
