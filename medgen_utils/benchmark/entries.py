@@ -196,6 +196,7 @@ CONTENDERS = (
     ),
     Contender("co-teaching", "noisy labels", concept_shift.CoTeaching, {"forget_rate": (0.2, 0.05, 0.4)}),
 )  # fmt: skip
+PRIMARY = tuple(contender.name for contender in CONTENDERS if contender.primary)
 
 
 def _clinic(name: str, hospitals: tuple[Hospital, ...], balanced: bool = True) -> Problem:
@@ -312,27 +313,26 @@ PROBLEMS = (
         _breast_hospitals_64,
         HOSPITALS,
         (),
-        steps=100,
+        steps=250,
         seeds=1,
         size=64,
         data="breast-hospitals",
         elsewhere=FINE_TUNED,
         methods=("ERM", "weight averaging", "intensity jitter", "per-image standardization"),
         most_trials=3,
-        budgets=(),
+        budgets=(125, 250, 500, 1000, 2000),
     ),
     Problem(
         "breast hospitals at 64 px",
         _breast_hospitals_64,
         HOSPITALS,
         (),
-        steps=1000,
+        steps=2000,
         seeds=1,
         size=64,
         data="breast-hospitals",
-        methods=("ERM",),
-        most_trials=3,
-        budgets=(),
+        methods=PRIMARY,
+        budgets=(500, 1000, 2000, 4000),
     ),
 )
 

@@ -159,11 +159,14 @@ def test_the_extension_to_64_px_that_is_written_down_is_the_one_that_runs():
         assert tuple(spoken.get(name, name) for name in named.split(", ")) == problem.methods
         assert ", ".join(f"{steps:,}" for steps in problem.budgets[:-1]) + " and 1,000 steps" in text
         assert (problem.seeds, problem.augment) == (3, None) and "three seeds" in text
+    second = text.partition("## Second extension")[2]
     tuned, scratch = large["breast hospitals, fine-tuned"], large["breast hospitals at 64 px"]
-    assert (tuned.seeds, tuned.most_trials, tuned.steps, tuned.budgets) == (1, 3, 100, ())
-    assert "Three trials, seed 0, a cap of 100 steps" in text
-    assert (scratch.seeds, scratch.most_trials, scratch.steps, scratch.methods) == (1, 3, 1000, ("ERM",))
-    assert "the small CNN of width 16 from scratch, ERM alone, 1,000 steps as at 28 px, three trials" in text
+    assert (tuned.seeds, tuned.most_trials, scratch.seeds, scratch.most_trials) == (1, 3, 1, 8)
+    assert "among 500, 1,000, 2,000 and 4,000 steps from scratch" in second
+    assert "among 125, 250, 500, 1,000 and 2,000 fine-tuned" in second
+    assert (scratch.budgets, tuned.budgets) == ((500, 1000, 2000, 4000), (125, 250, 500, 1000, 2000))
+    assert f"{scratch.steps:,} steps from scratch and {tuned.steps:,} fine-tuned" in second
+    assert scratch.methods == entries.PRIMARY and len(tuned.methods) == 4
 
 
 def test_another_network_or_size_is_a_problem_of_its_own():
