@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from medgen_utils import concept_shift
 from medgen_utils.data import Batch, DatasetInfo, DomainDataset
 from medgen_utils.training import ERM, build, fit, predict_probabilities
+from tests.networks import make
 
 INFO = DatasetInfo("toy", "toy", "drawn here", "none", "none")
 GRADERS = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.1, 0.9]], [[0.95, 0.05], [0.4, 0.6]]])
@@ -290,6 +291,13 @@ def test_each_algorithm_learns_the_true_classes_from_noisy_labels(algorithm, hyp
     model = build(algorithm, train, seed=0, width=4, hyperparameters=hyperparameters)
     fit(model, train, steps=60, balanced=False)
     assert (predict_probabilities(model, test.x).argmax(1) == y.numpy()).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "hyperparameters"), [*ALGORITHMS.values(), (concept_shift.SoftLabels, {"table": np.eye(3)})]
+)
+def test_there_is_one_domain_where_nothing_is_said(algorithm, hyperparameters):
+    assert make(algorithm, **hyperparameters).n_domains == 1
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,12 @@ def test_each_batch_comes_from_one_domain_and_each_domain_gives_the_same_share()
     assert [len(b.y) for b in batches] == [10, 10, 10]
 
 
+def test_two_images_of_each_domain_are_a_batch_and_one_is_none():
+    assert [len(b.y) for b in batches_of(toy(n_domains=3), 8)] == [2, 2, 2]
+    with pytest.raises(ValueError, match="batch_size=5 leaves 1 images"):
+        batches_of(toy(n_domains=3), 5)
+
+
 def test_a_domain_with_one_class_can_be_drawn_from():
     dataset = toy()
     dataset = dataset.subset((dataset.domain == 0) | (dataset.y == 0))

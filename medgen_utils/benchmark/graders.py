@@ -193,7 +193,7 @@ def read(cells: DomainDataset, votes: np.ndarray, path: Path | None = None) -> p
             for i, lesson in zip(best.index, best.itertuples(), strict=True)
         ]
     order = {name: i for i, name in enumerate((*TEACHERS, *METHODS))}
-    frame = pd.concat(parts, ignore_index=True)
+    frame = pd.concat(parts)
     return frame.sort_values(["teacher", "algorithm"], key=lambda c: c.map(order), kind="stable", ignore_index=True)
 
 

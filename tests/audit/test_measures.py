@@ -1,6 +1,7 @@
 """What is measured in a domain: who is there, each class, parts of a domain, patients as rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -35,7 +36,7 @@ def test_domains_tested_in_runs_of_their_own_are_all_described(csv):
 def test_a_breast_is_a_row_and_its_patient_is_kept(csv):
     data = table().assign(breast=lambda t: (t.index // 2 % 2).map({0: "left", 1: "right"}))
     rows = by_patient(read(csv(data), group="patient", unit="breast"), "mean")
-    assert len(rows) == 240 and rows["group"].nunique() == 120 and rows["index"].is_unique
+    assert len(rows) == 240 and rows["group"].nunique() == 120 and sorted(rows["index"]) == list(range(240))
 
 
 def test_absent_classes_are_no_reason_but_a_single_one_is():
@@ -104,6 +105,14 @@ def test_a_patient_of_several_classes_is_no_row(csv):
     frame = read(csv(table(k=3)), prob=["prob"], group="patient")
     with pytest.raises(ValueError, match="several classes"):
         by_patient(frame, "mean")
+
+
+def test_a_patient_has_one_number_in_all_runs_and_another_in_each_domain(csv):
+    frame = read(csv(table()), group="patient", identity="id")
+    frame = frame.assign(group=frame["group"].str.partition("/")[2])  # every hospital counts its patients from 0
+    rows = by_patient(pd.concat([frame.assign(run="first"), frame.assign(run="second")]), "mean")
+    of = rows.groupby(["domain", "group"])["index"]
+    assert (of.nunique() == 1).all() and of.first().is_unique and rows["index"].nunique() == len(rows) // 2
 
 
 def test_a_threshold_needs_positives():

@@ -1,5 +1,7 @@
 """What the pages share: numbers in words, charts on one scale, templates that find the shared parts."""
 
+from itertools import pairwise
+
 import pytest
 
 from medgen_utils.audit.parts import counted, forest, interval, number, p_value, percent, template
@@ -58,3 +60,10 @@ def test_a_chart_uses_its_width_and_a_single_value_stands_in_its_middle():
     assert 0 < float(wide["low"][:-1]) < 10 and 90 < float(wide["high"][:-1]) < 100
     alone = forest([("A", [(0, row(0.5))])], [], "AUROC")
     assert alone["rows"][0]["lines"][0]["value"] == "50.00%" and alone["ticks"]
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_row_of_a_chart_has_as_much_room_below_its_lines_as_above(n):
+    (found,) = forest([("A", [(0, row(0.5, 0.4, 0.6))] * n)], [], "AUROC")["rows"]
+    above, below = found["lines"][0]["y"], found["height"] - found["lines"][-1]["y"]
+    assert above == below == 12 and {b["y"] - a["y"] for a, b in pairwise(found["lines"])} <= {18}

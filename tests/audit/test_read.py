@@ -91,6 +91,16 @@ BAD = {
     "one column for two things": (table(), {"group": "hospital"}, ["'hospital' is both domain and group"]),
     "an endless label": (changed("y", 2, "inf"), {}, ["row 2", "class number"]),
     "wrong positive": (table(), {"positive": "cancer"}, ["cancer", "--positive", "'0' (120 rows)"]),
+    "wrong positive of two columns": (
+        table().assign(y=lambda t: t["y"].map({0: "good", 1: "bad"}), s_good=lambda t: 1 - t["p"], s_bad=lambda t: t["p"]),
+        {"prob": ["s"], "positive": "cancer"},
+        ["--positive cancer: the classes are ['good', 'bad']: choose one of them"],
+    ),
+    "positive of three columns": (
+        classes(names="p_{}x").assign(y=lambda t: t["y"].map("{}x".format)),
+        {"prob": ["p"], "positive": "1x"},
+        ["--positive 1x: the classes are ['0x', '1x', '2x']: it is for two, leave it out"],
+    ),
     "wrong number of names": (table(), {"class_names": ["a", "b", "c"]}, ["3 names", "2 classes"]),
     "nothing left": (table(domains=("home",)), {"exclude": ["home"]}, ["no rows", "--exclude"]),
     "misspelt exclusion": (table(), {"exclude": ["hme"]}, ["--exclude hme", "did you mean 'home'?"]),

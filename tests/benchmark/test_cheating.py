@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from medgen_utils.benchmark import About, cheating, evidence
-from medgen_utils.benchmark.cheating import HONEST, ORACLE, expected_pick
+from medgen_utils.benchmark.cheating import HONEST, ORACLE, Tried, expected_pick
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 6])
@@ -62,5 +62,9 @@ def test_sentence_and_figure_say_what_the_table_says(rows):
     tried = cheating("p")
     bought = tried.table().loc[("2 methods", 12), "bought by looking"]
     assert f"{bought:.3f} AUROC" in tried.say().data
+    names = list(dict.fromkeys(tried.frame["pool"]))
+    renamed = tried.frame.assign(pool=tried.frame["pool"].map(dict(zip(names, ("zebra", "ant"), strict=True))))
+    said = Tried(renamed, tried.about).say().data
+    assert 0 <= said.index("With zebra") < said.index("With ant"), "the pools come in their own order"
     axis = tried.plot().axes[0]
     assert len(axis.lines) == 4 and axis.lines[0].get_ydata()[-1] == tried.table().loc[("ERM alone", 6), ORACLE]

@@ -82,6 +82,10 @@ def test_the_problems_name_domains_that_exist():
         assert {*problem.targets, *problem.inner} <= set(names)
 
 
+def test_classes_are_balanced_but_where_their_share_is_the_shift():
+    assert [problem.name for problem in PROBLEMS if not problem.balanced] == ["clinic: prevalence"]
+
+
 def test_all_contenders_search_the_same_learning_rates_and_weight_decays():
     for trial in range(8):
         pairs = {tuple(contender.settings(trial)[name] for name in SHARED_SPACE) for contender in CONTENDERS}

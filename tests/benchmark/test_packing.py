@@ -22,6 +22,7 @@ def test_packing_twice_gives_the_same_bytes(work, store):
     before = (store / RUNS).read_bytes()
     rows = packing.pack(work / "runs.csv", store, work / "predictions")
     assert (store / RUNS).read_bytes() == before
+    assert rows.index.tolist() == list(range(len(rows)))
     own = rows[rows["method"] != packing.ENSEMBLE]
     assert own.drop_duplicates(KEY).shape[0] == pd.read_csv(work / "runs.csv").drop_duplicates(KEY).shape[0]
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from medgen_utils.benchmark import evidence
+from medgen_utils.benchmark.entries import PROTOCOL
 from medgen_utils.benchmark.spread import (
     gap_differences,
     limits,
@@ -109,3 +111,15 @@ def test_what_the_store_says_of_gains_names_its_methods():
     found, names = stored_gain("breast hospitals")
     assert names and "ERM" not in names and not [name for name in names if name.startswith("reference")]
     assert 0 < found.spread.correlation < 1 and found.spread.seed > 0
+
+
+def test_what_gains_vary_by_is_measured_method_by_method():
+    found, names = stored_gain("breast hospitals")
+    images = evidence.predictions("breast hospitals", PROTOCOL)
+    erm = images[images["algorithm"] == "ERM"]
+    sites = evidence.result("breast hospitals", ["ERM"], protocol=PROTOCOL).sites
+    pairs = [method_differences(images[images["algorithm"] == name], erm, sites) for name in names]
+    assert found.spread.correlation == pytest.approx(np.mean([rho for _, rho in pairs]))
+    site = [of_differences(differences, rho, found.spread.seed).spread.site for differences, rho in pairs]
+    assert found.spread.site == pytest.approx(np.sqrt(np.mean(np.square(site))))
+    assert (found.sites, found.seeds) == (4, erm["seed"].nunique())

@@ -14,6 +14,7 @@ from medgen_utils.data import Batch
 from medgen_utils.data_augmentation import colour, intensity, mixing, policy, stain, texture
 from medgen_utils.training import ERM, build, fit
 from tests.data_augmentation.examples import generator, images
+from tests.networks import make
 
 ANY = {
     "intensity": lambda x, g, s=1.0: A.intensity_jitter(x, g, s, blur=1.0, noise=0.05),
@@ -101,6 +102,11 @@ def test_without_settings_an_algorithm_is_the_one_of_the_scoreboard(algorithm):
     for name in contender.space:
         if name != "alpha" or algorithm is A.Mixup:  # MixStyle's is that of its layer
             assert getattr(model, name) == contender.settings(0)[name]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_there_is_one_domain_where_nothing_is_said(algorithm):
+    assert make(algorithm).n_domains == 1
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

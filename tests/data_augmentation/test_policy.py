@@ -58,6 +58,17 @@ def test_autocontrast_is_that_of_torchvision(channels):
     torch.testing.assert_close(policy.stretch(x), vision.autocontrast(x), atol=1e-5, rtol=0)
 
 
+def test_strength_zero_gives_the_very_same_images():
+    x = images().clamp(0, 1)
+    assert torch.equal(A.rand_augment(x, generator(), 0), x)
+
+
+def test_equalize_of_two_values_is_black_and_white():
+    x = torch.full((1, 1, 3, 3), 0.4)
+    x[..., 1, 1] = 0.3
+    assert policy.equalize(x).flatten().tolist() == [1.0] * 4 + [0.0] + [1.0] * 4
+
+
 def test_equalize_leaves_a_constant_image_alone():
     x = torch.full((2, 1, 5, 5), 0.3)
     assert torch.equal(policy.equalize(x), x) and torch.equal(policy.stretch(x), x)

@@ -59,3 +59,8 @@ def test_repeats_without_a_difference_widen_nothing(repeats):
 def test_percentiles_leave_as_much_below_as_above(level):
     low, high = percentiles(np.arange(1001.0), level)
     assert (low, high) == pytest.approx((500 * (1 - level), 500 * (1 + level)))
+
+
+def test_repeats_widen_an_interval_as_much_wherever_it_lies():
+    wide = [np.subtract(with_repeats(Interval(v, v - 0.3, v + 0.4), [v - 0.1, v + 0.1]), v) for v in (-2.0, 0.1, 3.0)]
+    np.testing.assert_allclose(wide, wide[:1] * 3)

@@ -248,3 +248,9 @@ def test_group_dro_uses_the_weights_that_this_step_has_changed():
     torch.testing.assert_close(model.objective(batches)[0], (gained * risks).sum())
     again = gained * torch.exp(2.0 * risks)
     torch.testing.assert_close(model.objective(batches)[0], (again / again.sum() * risks).sum())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_there_is_one_domain_where_nothing_is_said(algorithm):
+    featurizer = SmallCNN(1, 4)
+    assert algorithm(featurizer, nn.Linear(featurizer.n_features, 2)).n_domains == 1

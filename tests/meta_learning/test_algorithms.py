@@ -28,6 +28,10 @@ def draw_batches(sizes, seed=0, classes=(0, 1)):
 
 class TestAlgorithms:
     @method
+    def test_a_rehearsal_holds_one_of_two_domains_out_where_nothing_is_said(self, algorithm, hyperparameters):
+        assert make(algorithm).n_domains == (1 if algorithm is Fish else 2)
+
+    @method
     @pytest.mark.parametrize("sizes", [(8, 8), (8, 8, 8), (4,) * 5, (7, 5, 3), (1, 2), (1, 1, 1)])
     def test_the_network_changes_and_stays_finite(self, algorithm, hyperparameters, sizes):
         model = make(algorithm, **hyperparameters)

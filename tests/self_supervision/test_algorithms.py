@@ -24,6 +24,10 @@ class TestAlgorithms:
         assert torch.equal(first.classifier.weight, make(algorithm).classifier.weight)
 
     @pytest.mark.parametrize("algorithm", [*PRETRAINING, JiGen])
+    def test_there_is_one_domain_where_nothing_is_said(self, algorithm):
+        assert make(algorithm).n_domains == 1
+
+    @pytest.mark.parametrize("algorithm", [*PRETRAINING, JiGen])
     @pytest.mark.parametrize("sizes", [[5], [4, 3], [2, 3, 4, 5]], ids=str)
     @pytest.mark.parametrize("channels", [1, 3])
     def test_every_algorithm_learns_its_task(self, algorithm, sizes, channels):

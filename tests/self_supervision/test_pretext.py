@@ -126,9 +126,10 @@ class TestAugmentationPairs:
         slopes = ssl.random_crop(ramp, generator(), smallest=0.4).diff(dim=3)[:, 0, 0, 13] * 27
         assert ((slopes > 0.39) & (slopes < 1.01)).all()
 
-    def test_an_impossible_crop_is_refused(self):
-        with pytest.raises(ValueError, match="smallest=0"):
-            ssl.random_crop(images(), generator(), smallest=0)
+    @pytest.mark.parametrize("smallest", [-0.5, 0, 1.01])
+    def test_an_impossible_crop_is_refused(self, smallest):
+        with pytest.raises(ValueError, match=f"smallest={smallest}"):
+            ssl.random_crop(images(), generator(), smallest=smallest)
 
 
 class TestPretextTasks:

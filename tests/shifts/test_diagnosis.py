@@ -290,3 +290,9 @@ def test_agreement_is_asked_of_halves(monkeypatch):
         drawn_outputs(101, 0).blind()._replace(y=drawn_outputs(101, 0).y), drawn_outputs(60, 1).blind(), 0, n_repeats=3
     )
     assert sizes.count((101, 60)) == 1 and sizes.count((50, 30)) == 3
+
+
+def test_one_class_alone_has_no_share_to_estimate():
+    nothing = np.zeros(5, int)
+    with pytest.raises(ValueError, match="only one class occurs"):
+        shifts.estimate_label_shift(nothing, nothing, nothing, seed=0)

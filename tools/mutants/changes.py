@@ -46,7 +46,14 @@ EFFORT = (
     "n_repeats",
 )
 """Arguments that say how much is computed, and with which draws: any default is right, and a test names its own."""
-GUARDS = (("zip", "strict"), ("field", "repr"))
+GUARDS = (
+    ("zip", "strict"),
+    ("field", "repr"),
+    ("dataclass", "frozen"),
+    ("lru_cache", "maxsize"),
+    ("warn", "stacklevel"),
+)
+"""(function, argument) with which nothing is computed: what is refused, shown, remembered, or pointed at."""
 WORDS = ("name", "string", "newline", "fstring_string", "fstring_start", "fstring_end", "endmarker", "trailer", "param")
 """Pieces of code that no operator changes: leaving them out halves the search."""
 
@@ -71,7 +78,7 @@ def formula_modules(package: Path) -> list[Path]:
 
 
 def settings(tree: ast.AST) -> Iterator[ast.expr]:
-    """What no formula holds: defaults of `EFFORT`, ``strict`` of a zip (a guard), ``repr`` of a field (a display)."""
+    """What no formula holds: defaults of `EFFORT`, and `GUARDS`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arguments):
             plain = [*node.posonlyargs, *node.args]
@@ -82,8 +89,9 @@ def settings(tree: ast.AST) -> Iterator[ast.expr]:
             yield from (default for argument, default in given if default and argument.arg in EFFORT)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             yield from [node.value] * (node.target.id in EFFORT)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            yield from (word.value for word in node.keywords if (node.func.id, word.arg) in GUARDS)
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            yield from (word.value for word in node.keywords if (called, word.arg) in GUARDS)
 
 
 def places(source: str) -> dict[tuple[int, int], list[tuple[str, int, str]]]:
