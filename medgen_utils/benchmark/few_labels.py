@@ -57,7 +57,7 @@ class FewLabels:
     def gain(self, way: str, over: str, place: str, share: float) -> pd.Series:
         """One way minus another on the same patients: value, low, high (over patients)."""
         at = (self.frame["place"] == place) & (self.frame["share"] == share)
-        return paired_difference(self.frame[at], way, over, by=()).iloc[0][["value", "low", "high"]]
+        return paired_difference(self.frame[at], way, over, by=()).squeeze()[["value", "low", "high"]]
 
     def say(self) -> Markdown:
         """Fine-tuning minus plain training of all and of half of the steps, in Markdown: a line a place and control."""

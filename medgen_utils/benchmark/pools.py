@@ -74,7 +74,7 @@ def best_pool(result: Result) -> pd.Series:
     """
     means = result.table()["mean"]
     plain, pool = means[[ALL, HALF]].idxmax(), means.drop([ALL, HALF]).idxmax()
-    row = paired_difference(result.frame, pool, plain, by=()).iloc[0]
+    row = paired_difference(result.frame, pool, plain, by=()).squeeze()
     return pd.concat([pd.Series({"pool": pool, "plain": plain}), row[["value", "low", "high"]]])
 
 

@@ -178,7 +178,7 @@ def find_budget(
         by_split = results.groupby("split")["auroc"].mean()
         rises = results.loc[results["split"] == "validation", "curve"].map(rise)
         mean = round(float(rises.mean()), 4)
-        row = [problem.name, results["backbone"].iloc[0], problem.size, steps, len(rises)]
+        row = [problem.name, problem.backbone, problem.size, steps, len(rises)]
         rows.append([*row, by_split["validation"].round(4), by_split["test"].round(4), mean])
         table = pd.DataFrame(rows, columns=columns)
         table["gain"] = (table["validation"].shift(-1) - table["validation"]).round(4)

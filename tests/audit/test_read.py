@@ -92,7 +92,9 @@ BAD = {
     "an endless label": (changed("y", 2, "inf"), {}, ["row 2", "class number"]),
     "wrong positive": (table(), {"positive": "cancer"}, ["cancer", "--positive", "'0' (120 rows)"]),
     "wrong positive of two columns": (
-        table().assign(y=lambda t: t["y"].map({0: "good", 1: "bad"}), s_good=lambda t: 1 - t["p"], s_bad=lambda t: t["p"]),
+        table().assign(
+            y=lambda t: t["y"].map({0: "good", 1: "bad"}), s_good=lambda t: 1 - t["p"], s_bad=lambda t: t["p"]
+        ),
         {"prob": ["s"], "positive": "cancer"},
         ["--positive cancer: the classes are ['good', 'bad']: choose one of them"],
     ),

@@ -101,3 +101,23 @@ def test_progress_counts_done_and_planned(small):
     assert row["primary runs"] + row["other runs"] <= len(alone)
     assert row["primary runs"] == alone["method"].isin(primary).sum()
     assert row["primary planned"] >= row["primary runs"] and row["targets"] == len(PROBLEM.targets)
+
+
+def test_a_board_of_several_remedies_counts_them_and_names_the_ends():
+    rows = [("ERM", 0.0, 0.0, 0.5), *(("abc"[k], d, d - 0.01, 0.25) for k, d in enumerate((0.03, 0.005, -0.02)))]
+    table = pd.DataFrame(rows, columns=["method", "difference", "low", "smallest"])
+    runs = pd.DataFrame([
+        {"method": name, "left_out": place, "domain": place, "seed": seed, "problem": "p"}
+        for name in ("ERM", *"abc") for place in ("x", "y", "z") for seed in (0, 1)
+    ])  # fmt: skip
+    final = runs.assign(auroc=0.5, unit=runs["domain"])
+
+    class Told(board.Board):
+        final = property(lambda self: final)
+
+    said = Told("p", runs, table, (), 0.01).say().data
+    assert "3 remedies stand beside ERM, with 2 seeds at each of 3 units. 2 of their means lie above ERM's" in said
+    assert "from +0.030 (a) down to -0.020 (c); 1 of the intervals over units lies above zero" in said
+    assert "3 units can give in a sign-flip test is 0.250." in said and "Not finished" not in said
+    two = table.assign(low=[0, 0.01, 0.001, -1])
+    assert "2 of the intervals over units lie above zero" in Told("p", runs, two, (), 0.01).say().data

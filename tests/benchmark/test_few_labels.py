@@ -71,3 +71,15 @@ def test_plain_training_gets_the_steps_of_both_and_of_the_fine_tuning(monkeypatc
     monkeypatch.setattr(module, "map_runs", lambda function, tasks: [function(*task) for task in tasks])
     few_labels(HOSPITALS, (MAE, {}), shares=(1.0,), seeds=(0,), steps=3, n=20, width=2)
     assert dict(zip((ALL, HALF), asked, strict=True)) == {ALL: 6, HALF: 3}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.01, 0.2, "a gain"), (-0.2, -0.01, "a loss"), (-0.1, 0.1, "within the noise"), (0.0, 0.1, "within the noise"),
+     (-0.1, 0.0, "within the noise")],
+)  # fmt: skip
+def test_a_gain_a_loss_and_noise_are_called_so(found, monkeypatch, low, high, word):
+    row = {"value": (low + high) / 2, "low": low, "high": high}
+    monkeypatch.setattr(module.FewLabels, "gain", lambda *about: row)
+    said = found.say().data
+    assert said.count(f"({low:+.3f} to {high:+.3f}, {word})") == 2 * 2 * 2

@@ -93,6 +93,32 @@ def test_a_lesson_sees_test_cells_only_at_the_end_and_repeats_itself(votes):
     np.testing.assert_array_equal(first["log_odds"], changed["log_odds"])
 
 
+@pytest.mark.parametrize("method", ["ERM", "ERM, twice the steps", "forward correction"])
+def test_a_lesson_is_trained_as_it_says(votes, method, monkeypatch):
+    asked, told, fit, robust = {}, [], graders.fit, graders.robust
+
+    def noted(model, train, **options):
+        asked.update(options)
+        return fit(model, train, **options | {"steps": 1})
+
+    monkeypatch.setattr(graders, "fit", noted)
+    monkeypatch.setattr(graders, "robust", lambda *about: told.append(about) or robust(*about))
+    monkeypatch.setattr(graders, "predict_probabilities", lambda model, x: np.tile([0.8, 0.2], (len(x), 1)))
+    lesson = graders.Lesson("expert 2", method, 0, 3)
+    found = graders.teach(lesson, CELLS, votes, steps=5, width=4)
+    np.testing.assert_allclose(found["log_odds"], np.log(0.2 / 0.8), rtol=1e-3)
+    assert found["about"]["steps"] == asked["steps"] == (10 if method == "ERM, twice the steps" else 5)
+    assert asked["learning_rate"] == graders.TRAINING["learning_rate"] and asked["balanced"] is False
+    assert (asked["seed"], found["about"]["width"], found["about"]["validation"]) == (3, 4, 0.5)
+    for _, confusion, wrong, setting in told:
+        train = graders.split(CELLS, 3, graders.PARTS)[0]
+        known = concept_shift.dawid_skene(votes[train.index], 2)
+        np.testing.assert_array_equal(confusion, known.confusion[1])
+        by_hand = known.prevalence[0] * confusion[0, 1] + known.prevalence[1] * confusion[1, 0]
+        assert (wrong, setting) == (pytest.approx(by_hand), 0)
+    assert len(told) == (method in graders.ROBUST)
+
+
 def test_a_method_is_chosen_by_the_held_back_cells_of_its_teacher(frame):
     settings = frame[frame["algorithm"].isin(graders.ROBUST)].groupby("seed")["setting"].unique()
     assert settings[0].tolist() == [1] and settings[1].tolist() == [0]

@@ -1,6 +1,6 @@
 """Change the formulas, one place at a time, and see which changes no test notices: ``make mutants``.
 
-    python -m tools.mutants [--seed 3] [--changes 100] [--jobs 2] [--only PART_OF_A_PATH]
+    python -m tools.mutants [--seed 4] [--changes 100] [--jobs 2] [--only PART_OF_A_PATH]
 
 A line a change goes into ``_build/mutants.csv``. ``tests/mutants.csv`` names the survivors that are known, each with
 its reason. The exit code is 1 where more than 8 % survive, or one without a reason.
@@ -55,7 +55,7 @@ def judge_room(chosen: Sequence[Change]) -> list[list]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=3, help="of the sample")
+    parser.add_argument("--seed", type=int, default=4, help="of the sample")
     parser.add_argument("--changes", type=int, default=100, help="size of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--only", default="", help="of the sample, only modules whose path holds this")

@@ -139,7 +139,8 @@ def probabilities(table: pd.DataFrame, columns: Sequence[str], decimal: str | No
     """(n, k) in [0, 1] with rows summing to one; a single column is the probability of class 1."""
     values = [_unit(table, column, decimal) for column in columns]
     if len(columns) == 1:
-        return np.stack([1 - values[0], values[0]], axis=1)
+        (of_class_1,) = values
+        return np.stack([1 - of_class_1, of_class_1], axis=1)
     prob = np.stack(values, axis=1)
     total = prob.sum(1)
     digits = max(_decimals(table[column]) for column in columns)
