@@ -41,15 +41,22 @@ def found(contender, problem, *rest, **options):
     return pd.DataFrame({"problem": [problem.name], "steps": [500]})
 
 
+def found_run(problem, path):
+    """And the one run behind it."""
+    return evidence.budget_runs("breast hospitals").head(1).assign(problem=problem.name, steps=500)
+
+
 def test_the_manifest_is_in_step_after_the_search_for_budgets(tmp_path, monkeypatch):
     shutil.copytree(sweep.STORE, tmp_path / "store")
     monkeypatch.setattr(sweep, "STORE", tmp_path / "store")
     monkeypatch.setattr(sweep, "find_budget", found)
+    monkeypatch.setattr(sweep.runs, "budget_runs", found_run)
     table = sweep.budgets(None, None)
-    content = (tmp_path / "store" / "budgets.csv").read_bytes()
     listed = json.loads((tmp_path / "store" / evidence.MANIFEST).read_text())
     assert list(table["problem"]) == list(dict.fromkeys(p.name for _, p in parts("") if p.budgets))
-    assert listed["files"]["budgets.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
+    for name in ("budgets.csv", "budget_runs.csv"):
+        content = (tmp_path / "store" / name).read_bytes()
+        assert listed["files"][name]["sha256"] == hashlib.sha256(content).hexdigest()
     assert listed["protocols"] == evidence.manifest()["protocols"]
 
 
@@ -57,13 +64,18 @@ def test_a_search_for_one_budget_leaves_the_others_as_they_are(tmp_path, monkeyp
     shutil.copytree(sweep.STORE, tmp_path / "store")
     monkeypatch.setattr(sweep, "STORE", tmp_path / "store")
     monkeypatch.setattr(sweep, "find_budget", found)
+    monkeypatch.setattr(sweep.runs, "budget_runs", found_run)
     before = pd.read_csv(tmp_path / "store" / "budgets.csv").query("problem != 'mitosis'")
+    runs_before = pd.read_csv(tmp_path / "store" / "budget_runs.csv").query("problem != 'mitosis'")
     monkeypatch.setenv("SWEEP", "budget/mitosis")
     monkeypatch.setenv("MEDGEN_MODE", "full")
     monkeypatch.setattr("sys.argv", ["sweep"])
     sweep.main()
     after = pd.read_csv(tmp_path / "store" / "budgets.csv")
     assert after.query("problem == 'mitosis'")["steps"].tolist() == [500]
+    behind = pd.read_csv(tmp_path / "store" / "budget_runs.csv")
+    assert behind.query("problem == 'mitosis'")["steps"].tolist() == [500]
+    assert len(behind.query("problem != 'mitosis'")) == len(runs_before)
     others = after.query("problem != 'mitosis'").reset_index(drop=True)
     pd.testing.assert_frame_equal(others, before.reset_index(drop=True), check_dtype=False)
 

@@ -14,12 +14,13 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import joblib
 import pandas as pd
 
 from medgen_utils import setup
-from medgen_utils.benchmark import evidence, find_budget, packing, sweep
+from medgen_utils.benchmark import evidence, find_budget, packing, runs, sweep
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
 from tools import ROOT
 
@@ -67,7 +68,7 @@ def pack() -> None:
 
 
 def budgets(jobs: int | None, device: str | None, wanted: str = "") -> pd.DataFrame:
-    """The learning curves that the budgets come from, into the store: those of other problems stay as they are."""
+    """The learning curves that the budgets come from, and their runs, into the store; other problems' stay."""
     sought = [problem for problem in dict.fromkeys(problem for _, problem in parts(wanted)) if problem.budgets]
     path = STORE / evidence.BUDGETS
     before = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["problem"])
@@ -77,8 +78,17 @@ def budgets(jobs: int | None, device: str | None, wanted: str = "") -> pd.DataFr
         print(table.to_string(index=False), flush=True)
         tables.append(table)
         pd.concat(tables).to_csv(path, index=False, lineterminator="\n")
+        keep_budget_runs(problem)
         packing.write_manifest(STORE)
     return pd.concat(tables)
+
+
+def keep_budget_runs(problem: Problem, work: Path = WORK / "budget.csv") -> None:
+    """The runs of a search for a budget into the store; those of other problems stay as they are."""
+    path, mine = STORE / evidence.BUDGET_RUNS, runs.budget_runs(problem, work)
+    before = pd.read_csv(path)
+    kept = pd.concat([before[before["problem"] != problem.name], mine])
+    kept.to_csv(path, index=False, lineterminator="\n")
 
 
 def main() -> None:

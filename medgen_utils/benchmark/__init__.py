@@ -4,7 +4,7 @@ from medgen_utils.benchmark import evidence, spread
 from medgen_utils.benchmark.cheating import cheating
 from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.duels import deal, pool_of
-from medgen_utils.benchmark.entries import ON_FEATURES, Contender
+from medgen_utils.benchmark.entries import ON_FEATURES, PRIMARY, Contender
 from medgen_utils.benchmark.few_labels import few_labels, keep_labels
 from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
 from medgen_utils.benchmark.inside import dealt_out, look_inside
@@ -18,15 +18,16 @@ from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import find_budget, provenance, read_results, sweep
 from medgen_utils.benchmark.single_site import single_site_studies
 from medgen_utils.benchmark.site_probe import site_probes
-from medgen_utils.benchmark.starts import same_size
+from medgen_utils.benchmark.starts import by_steps, same_size
 from medgen_utils.benchmark.three_rules import candidates, chosen_by_rules
 from medgen_utils.benchmark.watched import watch
 from medgen_utils.selection import RULES
 
 __all__ = [
-    "KEY", "ON_FEATURES", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task", "best_pool",
-    "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen", "compare_pools", "deal", "dealt_out",
-    "evidence", "few_labels", "few_patients", "find_budget", "keep_labels", "leak", "left_out", "look_inside", "part",
-    "pool_of", "pooled", "provenance", "read_results", "repair_control", "run", "run_task", "same_size",
-    "single_site_studies", "site_probes", "spread", "sweep", "together", "train_at_home", "train_on_each", "watch",
+    "KEY", "ON_FEATURES", "PRIMARY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task",
+    "best_pool", "by_steps", "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen",
+    "compare_pools", "deal", "dealt_out", "evidence", "few_labels", "few_patients", "find_budget", "keep_labels",
+    "leak", "left_out", "look_inside", "part", "pool_of", "pooled", "provenance", "read_results", "repair_control",
+    "run", "run_task", "same_size", "single_site_studies", "site_probes", "spread", "sweep", "together",
+    "train_at_home", "train_on_each", "watch",
 ]  # fmt: skip

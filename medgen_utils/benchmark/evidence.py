@@ -28,7 +28,8 @@ from medgen_utils.machine import with_one_thread
 from medgen_utils.selection import RULES
 
 STORE = "chapters/evidence"  # the one place where the package names it
-RUNS, MANIFEST, BUDGETS = "runs.csv.gz", "manifest.json", "budgets.csv"
+RUNS, MANIFEST = "runs.csv.gz", "manifest.json"
+BUDGETS, BUDGET_RUNS = "budgets.csv", "budget_runs.csv"
 COLUMNS = [
     "protocol", "problem", "method", "family", "backbone", "image_size", "left_out", "trial", "seed",
     "split", "domain", "site", *SCORES, "n", "steps", "settings", "curve",
@@ -66,6 +67,14 @@ def budgets(problem: str) -> pd.DataFrame:
     ValueError where the store has not looked at the problem.
     """
     return select(pd.read_csv(path_of(BUDGETS)), problem=problem).set_index("steps")
+
+
+def budget_runs(problem: str) -> pd.DataFrame:
+    """The runs behind `budgets`, also of a search that is not at its end: a row a run, `runs.budget_runs`.
+
+    ValueError where the store has not looked at the problem.
+    """
+    return select(pd.read_csv(path_of(BUDGET_RUNS)), problem=problem).reset_index(drop=True)
 
 
 def load_rows(path: Path) -> pd.DataFrame:

@@ -186,3 +186,19 @@ def find_budget(
         if table["enough"].any():
             break
     return table
+
+
+def budget_runs(problem: Problem, path: str | Path) -> pd.DataFrame:
+    """The runs behind `find_budget`, from its CSV: a row a run, at each number of steps that was tried.
+
+    Columns: problem, backbone, image_size, steps, left_out, seed, validation and test (AUROC), curve, seconds, device,
+    versions, commit. No row where the file has none of this problem.
+    """
+    rows = read_results(path)
+    mine = rows[rows["problem"] == problem.name + " at " + rows["steps"].astype(str) + " steps"]
+    run = ["steps", "left_out", "seed"]
+    inside = mine[mine["split"] == "validation"].assign(problem=problem.name).rename(columns={"auroc": "validation"})
+    tested = mine[mine["split"] == "test"][[*run, "auroc"]].rename(columns={"auroc": "test"})
+    columns = ["problem", "backbone", "image_size", *run, "validation", "test", "curve", "seconds"]
+    found = inside.merge(tested, on=run)[[*columns, "device", "versions", "commit"]]
+    return found.sort_values(run, ignore_index=True)

@@ -1,14 +1,16 @@
 """Plain training from three starts at one size: nothing, photographs frozen or fine-tuned. Chapter: pretraining.
 
-Rows of three problems of the evidence store, each a network of its own, at the targets, seeds and trials that all have.
+Rows of three problems of the evidence store, each a network of its own, at the targets, seeds and trials that all have;
+and the runs behind their budgets, which say what longer training does.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
+from medgen_utils.benchmark.elsewhere import FROZEN
 from medgen_utils.benchmark.entries import PROBLEMS, PROTOCOL
-from medgen_utils.benchmark.evidence import RUNS, SoFar, about_rows, load_rows, path_of
+from medgen_utils.benchmark.evidence import RUNS, SoFar, about_rows, budget_runs, load_rows, path_of
 from medgen_utils.benchmark.protocol import KEY
 from medgen_utils.benchmark.result import Result
 from medgen_utils.benchmark.runs import rise
@@ -19,6 +21,7 @@ STARTS = {
     "ImageNet, frozen": "breast hospitals, frozen features",
     "ImageNet, fine-tuned": "breast hospitals, fine-tuned",
 }
+PLACES = {"validation": "held-back patients", "test": "unseen site"}
 
 
 def same_size(starts: dict[str, str] = STARTS, protocol: int = PROTOCOL) -> SoFar:
@@ -51,3 +54,22 @@ def same_size(starts: dict[str, str] = STARTS, protocol: int = PROTOCOL) -> SoFa
     rises = named[1].set_index("method")["curve"].map(rise).groupby(level=0).mean()
     result = Result(named[0], tuple(able), about_rows(picked, rows[at]), "auroc", "site", named[1], sites, rises)
     return SoFar(result, lacking, "breast hospitals")
+
+
+def by_steps(starts: dict[str, str] = STARTS) -> pd.DataFrame:
+    """ERM with its default settings from each start at growing numbers of steps, at every target.
+
+    Columns: start, steps, site (the target), place ("held-back patients" of the sources, or "unseen site"), auroc (mean
+    over seeds). What learns on frozen features is another, smaller learner, which is soon at its end: only its
+    budget is there.
+    """
+    frames = []
+    for start, name in starts.items():
+        problem = next(p for p in PROBLEMS if p.name == name)
+        runs = budget_runs(name)
+        if problem.elsewhere is FROZEN:
+            runs = runs[runs["steps"] == problem.steps]
+        means = runs.groupby(["steps", "left_out"])[list(PLACES)].mean().rename(columns=PLACES)
+        long = means.reset_index().melt(["steps", "left_out"], var_name="place", value_name="auroc")
+        frames.append(long.rename(columns={"left_out": "site"}).assign(start=start))
+    return pd.concat(frames, ignore_index=True)

@@ -12,6 +12,7 @@ import pytest
 
 from medgen_utils.benchmark import KEY, entries, evidence, packing
 from medgen_utils.benchmark.evidence import COLUMNS, RUNS
+from medgen_utils.benchmark.runs import GAIN, RISE, rise
 from medgen_utils.data import DataCorrupt, released
 from medgen_utils.evaluation import metrics_by
 
@@ -139,6 +140,19 @@ def test_budgets_are_read_by_their_steps():
     assert np.isclose(table.loc[1000, "gain"], table.loc[2000, "validation"] - table.loc[1000, "validation"], atol=1e-4)
     with pytest.raises(ValueError, match="not in the evidence"):
         evidence.budgets("no such problem")
+
+
+def test_every_budget_is_the_mean_of_its_runs_and_says_when_it_was_enough():
+    table = pd.read_csv(evidence.path_of(evidence.BUDGETS))
+    for problem, rows in table.groupby("problem"):
+        runs = evidence.budget_runs(problem)
+        mean = runs.assign(rise=runs["curve"].map(rise)).groupby("steps")[["validation", "test", "rise"]].mean()
+        assert np.allclose(mean.loc[rows["steps"]], rows[["validation", "test", "rise"]], atol=6e-5)
+        assert (runs.groupby("steps").size().loc[rows["steps"]] == rows["runs"].to_numpy()).all()
+        assert not runs.duplicated(["steps", "left_out", "seed"]).any()
+        assert ((rows["rise"] <= RISE) & (rows["gain"] <= GAIN)).equals(rows["enough"])
+    with pytest.raises(ValueError, match="not in the evidence"):
+        evidence.budget_runs("no such problem")
 
 
 def test_a_stored_result_names_the_data_it_shows():

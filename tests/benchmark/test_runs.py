@@ -15,7 +15,7 @@ import pytest
 
 from medgen_utils.benchmark import KEY, find_budget, read_results, run_task, sweep
 from medgen_utils.benchmark import runs as benchmark
-from medgen_utils.benchmark.runs import plan
+from medgen_utils.benchmark.runs import budget_runs, plan
 from tests.benchmark.small import FEW, SMALL
 
 TIMINGS = ["seconds", "finished", "commit"]  # the commit, because one may be made while the tests run
@@ -71,6 +71,11 @@ def test_the_budget_is_the_first_at_which_neither_more_time_nor_more_steps_help(
     assert table["enough"].tolist() == [False, False, True, False]
     assert table["rise"].tolist() == pytest.approx([0.1, 0.001, 0, 0])
     assert table["gain"].tolist()[:3] == pytest.approx([0.1, 0.02, 0.004])
+    behind = budget_runs(SMALL, tmp_path / "budget.csv")
+    assert behind.groupby("steps")["validation"].mean().tolist() == pytest.approx(table["validation"].tolist())
+    assert len(behind) == table["runs"].sum() and set(behind["test"]) == {0.5} and set(behind["problem"]) == {"small"}
+    assert behind["curve"].tolist() == [curves[steps] for steps in behind["steps"]]
+    assert budget_runs(replace(SMALL, name="another"), tmp_path / "budget.csv").empty
 
 
 def test_predictions_are_kept_of_the_primary_family_on_images_of_patients(tmp_path):

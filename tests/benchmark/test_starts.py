@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from medgen_utils.benchmark import same_size, starts
+from medgen_utils.benchmark import by_steps, same_size, starts
 from medgen_utils.benchmark.entries import PROBLEMS
 from medgen_utils.benchmark.evidence import COLUMNS
 from medgen_utils.benchmark.starts import STARTS
@@ -60,3 +60,25 @@ def test_what_is_not_finished_is_lacking_and_one_start_is_no_comparison(monkeypa
     assert same_size().result is None and same_size().lacking == tuple(STARTS)
     store(monkeypatch, rows(frozen, [0.5] * 3, SITES[:1]), rows(tuned, [0.5] * 3, SITES[1:]))
     assert same_size().result is None, "no site that both have"
+
+
+def test_longer_training_is_a_point_a_site_and_steps_and_frozen_features_stand_at_their_budget(monkeypatch):
+    budget = next(problem.steps for problem in PROBLEMS if problem.name == STARTS["ImageNet, frozen"])
+
+    def runs(problem):
+        return pd.DataFrame([
+            {"steps": steps, "left_out": site, "seed": seed, "validation": 0.9, "test": 0.5 + steps / 1000 + seed / 10}
+            for steps in (budget, 2 * budget) for site in SITES for seed in (0, 1)
+        ])  # fmt: skip
+
+    monkeypatch.setattr(starts, "budget_runs", runs)
+    found = by_steps()
+    assert found.groupby("start")["steps"].unique().map(list).to_dict() == {
+        "from scratch": [budget, 2 * budget], "ImageNet, frozen": [budget], "ImageNet, fine-tuned": [budget, 2 * budget]
+    }  # fmt: skip
+    unseen = found[(found["place"] == "unseen site") & (found["start"] == "from scratch")]
+    assert len(unseen) == 2 * len(SITES) and set(unseen["site"]) == set(SITES)
+    assert unseen.groupby("steps")["auroc"].first().tolist() == pytest.approx(
+        [0.55 + budget / 1000, 0.55 + budget / 500]
+    )
+    assert set(found.loc[found["place"] == "held-back patients", "auroc"]) == {0.9}
