@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from scipy.stats import spearmanr
 
 from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.evidence import RUNS, comparable, load_rows, path_of
@@ -112,6 +113,28 @@ def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOC
     corrected[primary] = holm(table.loc[primary, "p_value"].to_numpy())
     lacking = tuple(name for name in asked if name not in set(rows["method"]))
     return Board(problem, rows, table.assign(primary=primary, holm=corrected), lacking, _luck(final_scores(stored)))
+
+
+def side_by_side(boards: Mapping[str, Board]) -> pd.DataFrame:
+    """Do two boards agree? The mean difference from ERM of each remedy that all have, best on the first board first.
+
+    Columns: method, board (the name it was given), value (AUROC). Empty where no remedy is on all of them.
+    """
+    gains = {name: found.remedies.set_index("method")["difference"] for name, found in boards.items()}
+    table = pd.DataFrame(gains).dropna().sort_values(next(iter(gains)), ascending=False)
+    return table.rename_axis("method").reset_index().melt("method", var_name="board")
+
+
+def agreement(gains: pd.DataFrame) -> tuple[float, float]:
+    """Spearman's rank correlation of the first two boards of `side_by_side`, and its p value, with remedies as units.
+
+    ValueError for fewer than three remedies, which have no order to compare.
+    """
+    table = gains.pivot(index="method", columns="board", values="value")[list(dict.fromkeys(gains["board"]))]
+    if len(table) < 3:
+        raise ValueError(f"{len(table)} remedies are on both boards: an order takes at least three")
+    found = spearmanr(table.iloc[:, 0], table.iloc[:, 1])
+    return float(found.statistic), float(found.pvalue)
 
 
 def _taking_part(problem: str) -> list[str]:

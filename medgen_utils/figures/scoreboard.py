@@ -227,6 +227,14 @@ def rules(board: Board) -> Figure:
     return figure
 
 
+def sizes(gains: pd.DataFrame) -> Figure:
+    """The difference of every remedy from ERM on several boards of the same units (`board.side_by_side`)."""
+    label = "difference in AUROC, mean over units"
+    axis = plotting.dot_plot(gains, "method", "board", label=label, reference=0.0, reference_label="ERM")
+    plt.close(axis.figure)
+    return axis.figure
+
+
 def published(both: pd.DataFrame) -> Figure | None:
     """Differences from ERM on another group's board against ours, a named point a method (`published.beside`).
 

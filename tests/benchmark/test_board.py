@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from medgen_utils.benchmark import board, evidence
-from medgen_utils.benchmark.board import progress, read_board
+from medgen_utils.benchmark.board import agreement, progress, read_board, side_by_side
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.packing import ENSEMBLE
 from medgen_utils.benchmark.standings import final_scores
@@ -121,3 +121,23 @@ def test_a_board_of_several_remedies_counts_them_and_names_the_ends():
     assert "3 units can give in a sign-flip test is 0.250." in said and "Not finished" not in said
     two = table.assign(low=[0, 0.01, 0.001, -1])
     assert "2 of the intervals over units lie above zero" in Told("p", runs, two, (), 0.01).say().data
+
+
+def one_board(**gains: float):
+    """A board on which each method differs from ERM by so much."""
+    rows = [{"method": name, "difference": gain} for name, gain in gains.items()]
+    extra = [{"method": name, "difference": 0.9} for name in ("ERM", ENSEMBLE, "reference: target included")]
+    return board.Board("made up", pd.DataFrame(), pd.DataFrame(rows + extra), (), 0.0)
+
+
+def test_two_boards_stand_side_by_side_in_the_order_of_the_first_with_what_both_have():
+    small, large = one_board(a=0.01, b=0.03, c=0.02, only=0.05), one_board(c=0.1, b=0.2, a=-0.1)
+    found = side_by_side({"28 px": small, "64 px": large})
+    assert found["method"].tolist() == ["b", "c", "a"] * 2, "neither ERM nor what has seen the target, best first"
+    assert found["board"].tolist() == ["28 px"] * 3 + ["64 px"] * 3
+    assert found["value"].tolist() == [0.03, 0.02, 0.01, 0.2, 0.1, -0.1]
+    assert agreement(found)[0] == pytest.approx(1)
+    turned = side_by_side({"28 px": small, "64 px": one_board(a=0.3, b=0.1, c=0.2)})
+    assert agreement(turned)[0] == pytest.approx(-1)
+    with pytest.raises(ValueError, match="2 remedies are on both boards"):
+        agreement(side_by_side({"28 px": small, "64 px": one_board(a=0.3, b=0.1)}))

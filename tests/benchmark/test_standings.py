@@ -151,6 +151,17 @@ def test_a_row_by_hand(problem):
     assert row["seconds"] == pytest.approx(final.query("method == 'one'")["seconds"].mean())
 
 
+def test_seconds_of_another_device_do_not_mix_with_those_of_the_baseline():
+    mixed = RESULTS.assign(device="cpu", seconds=3.0)
+    elsewhere = (mixed["method"] == "one") & (mixed["seed"] > 0)
+    mixed.loc[elsewhere, ["device", "seconds"]] = "gpu", 0.1
+    mixed.loc[mixed["method"] == "two", "device"] = "gpu"
+    table = standings(mixed)
+    assert of(table, "drawn", "one")["seconds"] == 3.0 and np.isnan(of(table, "drawn", "two")["seconds"])
+    scores = ["value", "difference", "low", "high"]
+    pd.testing.assert_frame_equal(table[scores], standings(RESULTS)[scores])
+
+
 def test_rows_go_from_the_best_down_problem_by_problem():
     table = standings(RESULTS)
     assert table.index.tolist() == list(range(len(table)))
