@@ -66,6 +66,10 @@ class Board(NamedTuple):
         """Seeds that every method has at a unit."""
         return int(self.rows.loc[self.rows["seed"] != ALL_SEEDS, "seed"].nunique())
 
+    @property
+    def _lacking(self) -> str:
+        return self.lacking[0] if len(self.lacking) == 1 else f"{len(self.lacking)} contenders"
+
     def say(self) -> Markdown:
         """Who leads, on how many units and seeds, and what a test over so few units could show at all."""
         if self.table.empty:
@@ -75,7 +79,7 @@ class Board(NamedTuple):
         above, clear = (rest["difference"] > 0).sum(), (rest["low"] > 0).sum()
         seeds = f"{self.seeds} seed{'s' * (self.seeds > 1)} at each of {units} units"
         most, least = (f"{row['difference']:+.3f} ({row['method']})" for row in (best, worst))
-        later = f" Not finished there yet: {len(self.lacking)} contenders." if self.lacking else ""
+        later = f" Not finished there yet: {self._lacking}." if self.lacking else ""
         if len(rest) == 1:
             gain = f"{best['difference']:+.3f}, better at {best['gains']}"
             led = f"{best['method']} stands beside ERM, with {seeds}: {gain}. "
@@ -98,7 +102,7 @@ def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOC
     most comparisons (`evidence.comparable`), so a sweep that is still running gives fair comparisons, on fewer units.
     The ensemble takes part once its rivals have all the seeds that it is made of.
     """
-    asked = list(methods) or [*_taking_part(problem), ENSEMBLE]
+    asked = list(methods) or _taking_part(problem)
     stored = load_rows(path_of(RUNS))
     stored = finished(stored[(stored["problem"] == problem) & (stored["protocol"] == protocol)])
     able = comparable(stored, [name for name in asked if name != ENSEMBLE])
@@ -138,9 +142,10 @@ def agreement(gains: pd.DataFrame) -> tuple[float, float]:
 
 
 def _taking_part(problem: str) -> list[str]:
-    """Names of the contenders that a problem has; of all where it is none of the present protocol."""
+    """Names of the contenders that a problem has, and the ensemble of its seeds; of all where it is none of today's."""
     of_problem = next((p for p in PROBLEMS if p.name == problem), None)
-    return [c.name for c in CONTENDERS if of_problem is None or of_problem.takes(c)]
+    names = [c.name for c in CONTENDERS if of_problem is None or of_problem.takes(c)]
+    return names if of_problem and of_problem.seeds == 1 else [*names, ENSEMBLE]
 
 
 def _luck(final: pd.DataFrame) -> float:

@@ -37,7 +37,7 @@ def test_scores_are_means_over_seeds_and_the_best_follows_the_baseline(small):
         pd.testing.assert_series_equal(found.scores[method], expected, check_names=False)
     assert list(found.remedies["method"]) == ["jitter"]
     assert "jitter stands beside ERM, with 2 seeds at each of 2 units: " in found.say().data
-    assert found.say().data.endswith("Not finished there yet: 1 contenders.")
+    assert found.say().data.endswith("Not finished there yet: late.")
 
 
 def test_the_store_is_read_once(small, monkeypatch):
