@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor
 
@@ -96,7 +97,8 @@ def strictness(table: pd.DataFrame, panels: Sequence[str]) -> Axes:
             meets = np.interp(mean["share"], line["share"], line["value"])
             axis.vlines(mean["share"], mean["value"], meets, color=colour, linewidth=1.4)
         side = {"xytext": (7, 8), "ha": "left"} if panel else {"xytext": (-9, -13), "ha": "right"}
-        axis.annotate(judge, (mean["share"], mean["value"]), textcoords="offset points", color=colour, **side)
+        name = axis.annotate(judge, (mean["share"], mean["value"]), textcoords="offset points", color=colour, **side)
+        name.set_path_effects([withStroke(linewidth=3, foreground="white")])  # no seed shows through a name
     axis.set(xlabel="share of the cells that the judge calls atypical", ylabel="AUROC by that judge")
     axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axis.margins(x=0.16, y=0.14)

@@ -17,7 +17,7 @@ def root(tmp_path):
         code("early", DRAWN),
         markdown("## One\n\nText."),
         code("above", DRAWN),
-        markdown("Text."),
+        markdown("### Predict\n\n<details><summary>A. Yes.</summary>\n\nNo.\n\n</details>"),
         code("words", {"text/plain": "1"}),
         code("below", DRAWN),
         markdown("### One"),

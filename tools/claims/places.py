@@ -5,6 +5,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+QUIZ = "<details><summary>A. "  # of the first answer, as tools/teach/quizzes.py writes it
 IMAGES = ("image/png", "image/svg+xml", "image/webp")
 
 
@@ -52,11 +53,15 @@ def _draws(cell: dict) -> bool:
 
 
 def _sections(root: Path, chapter: str) -> list[tuple[int, str]]:
-    """For each cell its section: how many headings there were before, and the last one of them."""
+    """For each cell its section: how many headings there were before, and the last one of them.
+
+    The heading of a quiz is none: what follows it still belongs to the section that asks.
+    """
     found, count, heading = [], 0, ""
     for cell in notebook(root, chapter)["cells"]:
-        if cell["cell_type"] == "markdown":
-            headings = re.findall(r"^#{1,3} (.+)$", "".join(cell["source"]), re.MULTILINE)
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and QUIZ not in text:
+            headings = re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)
             count, heading = count + len(headings), (headings or [heading])[-1]
         found.append((count, heading))
     return found

@@ -77,7 +77,7 @@ def origins(source: Outputs, targets: Mapping[str, Outputs], seed: int = 0) -> F
         for row, (score, colour) in enumerate(zip(scores, (HOME, AWAY), strict=True)):
             spread = np.random.default_rng(row).uniform(-0.28, 0.28, len(score))
             axis.plot(score, row + spread, "o^"[row], color=colour, ms=4.5, alpha=0.7, mew=0)
-        axis.set(yticks=[0, 1], yticklabels=["of home", "new"], ylim=(1.55, -0.55))
+        axis.set(yticks=[0, 1], yticklabels=["home", "new"], ylim=(1.55, -0.55))
         axis.set_xlabel("looks new (log-odds)")
         _title(axis, name, test.p_value, f"AUROC {test.statistic:.2f}, ")
     return figure
