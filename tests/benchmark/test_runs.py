@@ -69,6 +69,8 @@ def test_the_budget_is_the_first_at_which_neither_more_time_nor_more_steps_help(
     table = find_budget(FEW[0], SMALL, tmp_path / "budget.csv", budgets=(2, 4, 8, 16, 32), n_jobs=1)
     assert table["steps"].tolist() == [2, 4, 8, 16]
     assert table["enough"].tolist() == [False, False, True, False]
+    assert set(table["runs"]) == {len(SMALL.targets) * 2} and set(table["backbone"]) == {"small CNN, width 4"}
+    assert table["validation"].tolist() == list(ends.values()) and set(table["test"]) == {0.5}
     assert table["rise"].tolist() == pytest.approx([0.1, 0.001, 0, 0])
     assert table["gain"].tolist()[:3] == pytest.approx([0.1, 0.02, 0.004])
     behind = budget_runs(SMALL, tmp_path / "budget.csv")

@@ -68,6 +68,26 @@ def test_recorded_labels_are_wrong_at_the_asked_rate_in_both_classes():
 
 
 def test_a_score_learned_without_errors_ranks_new_patients(monkeypatch):
+    trained, fit = [], wrong_labels.fit
     monkeypatch.setattr(wrong_labels, "STEPS", 30)
+    monkeypatch.setattr(
+        wrong_labels, "fit", lambda *about, **how: trained.append((about[1], how)) or fit(*about, **how)
+    )
     y, score = wrong_labels.scored_patients(n=200)
     assert y.shape == score.shape == (200,) and auroc(y, score) > 0.6
+    ((train, how),) = trained
+    assert train.domain_names == ("hospital A", "hospital B", "hospital C") and how["steps"] == 30
+    assert train.domain.bincount().tolist() == [400] * 3 and (train.y == train.true_y).all()
+
+
+def test_a_flip_is_a_wrong_label_of_a_source_and_never_of_a_tested_patient(monkeypatch):
+    trained, fit = [], wrong_labels.fit
+    monkeypatch.setattr(
+        wrong_labels, "fit", lambda *about, **how: trained.append((about[1], how)) or fit(*about, **how)
+    )
+    frames = [wrong_labels.flipped(0.3, "ERM", seed, steps=2, width=4) for seed in (0, 1)]
+    for seed, (train, how) in enumerate(trained):
+        assert train.domain.bincount().tolist() == [60] * 3 and (how["steps"], how["seed"]) == (2, seed)
+        assert (train.y != train.true_y).float().mean() == pytest.approx(0.3, abs=0.1) and how["balanced"] is False
+    new = wrong_labels.clinic.make_clinic([wrong_labels.clinic.grader_hospitals()[-1]], 600, seed=101)
+    assert frames[1]["y"].tolist() == new.true_y.tolist() != frames[0]["y"].tolist()

@@ -6,6 +6,7 @@ from scipy import stats
 
 from medgen_utils.evaluation.delong import auroc_estimate, share_estimate
 from medgen_utils.evaluation.estimates import CONFIDENCE, Estimate, Part, scale_of, variance
+from medgen_utils.evaluation.power import auroc_variance
 
 
 def hospital(rng, positives: int, negatives: int, separation: float = 1.5, images: int = 1):
@@ -151,3 +152,12 @@ def test_parts_without_any_spread_vary_together_as_their_signs_say(same):
     below, above = (1 - widths[0].low), widths[1].high
     expected = (0.5 * below, 0.5 * above) if same else (np.hypot(below, above), 0.0)
     assert (both.value - low, high - both.value) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (20, 20), (8, 40), (3, 30)])
+def test_an_auroc_varies_as_hanley_and_mcneil_say_with_both_classes_at_their_mean(sizes):
+    """Newcombe's method 5 puts the mean of both numbers where the formula has one less than either."""
+    mean = sum(sizes) / 2
+    for t in (0.5, 0.8, 0.97):
+        expected = auroc_variance(t, mean, mean) * mean**2 / np.prod(sizes)
+        assert variance(np.array(t), sizes) == pytest.approx(expected)
