@@ -18,6 +18,7 @@ def test_one_in_twenty_is_uncertain_until_all_are_counted():
     rows = judge([row(0.04), row(0.5), row(1e-6), row(0.3)], 0.95)
     assert [r["verdict"] for r in rows] == ["uncertain", "within noise", "beyond noise", "within noise"]
     assert rows[0]["p_holm"] > 0.05
+    assert judge([row(1 - 0.95)], 0.95)[0]["verdict"] == "within noise", "at the level itself nothing is beyond it"
 
 
 def test_comparisons_without_a_verdict_do_not_make_the_others_harder():

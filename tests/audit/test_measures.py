@@ -40,7 +40,7 @@ def test_a_breast_is_a_row_and_its_patient_is_kept(csv):
 
 
 def test_absent_classes_are_no_reason_but_a_single_one_is():
-    assert too_few([20, 0, 30], "abc", 10, "patients") is None
+    assert too_few([20, 0, 30], "abc", 10, "patients") is too_few([20, 25, 30], "abc", 10, "patients") is None
     assert (
         too_few([20, 0, 3], "abc", 10, "patients") == "too few patients to judge: 3 of class c (at least 10 are asked)"
     )

@@ -45,6 +45,17 @@ def test_each_part_of_intensity_jitter_is_its_formula(part):
     torch.testing.assert_close(A.intensity_jitter(x, generator(), **only), expected[part], atol=1e-5, rtol=0)
 
 
+def test_the_blur_and_the_noise_of_intensity_jitter_are_drawn_up_to_what_is_said():
+    x = images(n=3).clamp(0.3, 0.7)
+    still = dict.fromkeys(("gamma", "contrast", "gain", "brightness"), 0.0)
+    softness, grain = torch.rand(6, 3, generator=generator())[4:]
+    blurred = A.intensity_jitter(x, generator(), blur=2.0, **still)
+    torch.testing.assert_close(blurred, intensity.gaussian_blur(x, 2 * softness), atol=1e-5, rtol=0)
+    added = A.intensity_jitter(x, generator(), noise=0.05, **still) - x
+    torch.testing.assert_close(added.std((1, 2, 3)), 0.05 * grain, atol=0, rtol=0.15)
+    torch.testing.assert_close(A.intensity_jitter(x, generator(), **still), x, atol=1e-6, rtol=0)
+
+
 def test_gamma_is_a_power_from_black_to_white():
     x = torch.cat([torch.zeros(1), torch.logspace(-8, 0, 783)]).view(1, 1, 28, 28).repeat(8, 1, 1, 1)
     y = A.intensity_jitter(x, generator(), contrast=0, gain=0, brightness=0)

@@ -74,11 +74,12 @@ def test_equalize_leaves_a_constant_image_alone():
     assert torch.equal(policy.equalize(x), x) and torch.equal(policy.stretch(x), x)
 
 
-def test_an_operation_without_amount_comes_in_shares():
+@pytest.mark.parametrize(("name", "whole_way"), [("equalize", policy.equalize), ("autocontrast", policy.stretch)])
+def test_an_operation_without_amount_comes_in_shares(name, whole_way):
     x = images().clamp(0.2, 0.8)
-    half, whole = (policy.operate("equalize", x, torch.full((len(x),), a)) for a in (-0.5, 1.0))
-    torch.testing.assert_close(half, (x + policy.equalize(x)) / 2)
-    torch.testing.assert_close(whole, policy.equalize(x))
+    half, whole = (policy.operate(name, x, torch.full((len(x),), a)) for a in (-0.5, 1.0))
+    torch.testing.assert_close(half, (x + whole_way(x)) / 2)
+    torch.testing.assert_close(whole, whole_way(x))
 
 
 def test_a_square_of_the_stated_size_is_cut_out_where_it_lies_inside():

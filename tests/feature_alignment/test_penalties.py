@@ -172,6 +172,13 @@ def test_coral_sees_the_mean_alone_and_the_covariance_alone(generator):
     torch.testing.assert_close(coral(centred, 2 * centred), (3 * covariance).square().mean())
 
 
+@pytest.mark.parametrize("unit", [1e-3, 0.1, 1e3])
+def test_mmd_does_not_depend_on_the_unit_of_the_features(unit, generator):
+    a, b = draw(6, 3, generator=generator), draw(5, 3, generator=generator, offset=1.0)
+    torch.testing.assert_close(mmd(unit * a, unit * b), mmd(a, b))
+    assert mmd(torch.ones(3, 2), torch.ones(2, 2)).isfinite(), "features that are all alike have no distance"
+
+
 def test_mmd_of_one_gamma_is_a_gaussian_kernel_not_a_laplacian():
     a, b = torch.zeros(1, 1, dtype=torch.float64), torch.full((1, 1), 3.0, dtype=torch.float64)
     np.testing.assert_allclose(mmd(a, b, [0.2]).item(), 2 - 2 * np.exp(-0.2 * 9), rtol=1e-12)

@@ -153,3 +153,39 @@ def test_every_named_model_is_read_from_a_column_or_from_one_for_each_class(csv)
     assert frame["algorithm"].unique().tolist() == ["p", "r", "q"]
     r, q = (frame.loc[frame["algorithm"] == name, "prob_1"].to_numpy() for name in "rq")
     np.testing.assert_allclose(r, q)
+
+
+def words_for(names: str) -> pd.DataFrame:
+    """Three classes whose labels are words and whose columns are called by them in small letters."""
+    return classes(names=names).assign(y=lambda t: t["y"].map("C{}".format))
+
+
+SAID = {
+    "columns called as the labels": (words_for("c{}"), {}, "--prob c0 --prob c1 --prob c2 (every class once)"),
+    "one of the labels has no column": (words_for("c{}").drop(columns="c2"), {}, "name the column of the probability"),
+    "a misspelt column": (table().rename(columns={"p": "score"}), {"prob": ["scroe"]}, "did you mean 'score'?"),
+    "a positive label that never occurs": (table(), {"positive": "2"}, "'y' never holds '2', but '0' (120 rows)"),
+    "labels below 0": (table().assign(y=lambda t: t["y"] - 1), {}, "-1 and 0: --positive 0 or --positive -1"),
+    "labels above 1": (table().assign(y=lambda t: 9 * t["y"] + 1), {}, "labels are 1 and 10: --positive 10"),
+    "nine labels": (
+        table().assign(y=lambda t: "class " + (t.index % 9).astype(str)), {}, "'class 7' (26 rows) and 1 more"
+    ),
+    "classes from 1 to 3": (classes().assign(y=lambda t: t["y"] + 1), {"prob": ["prob"]}, "from 1 to 3, prob_0 to"),
+    "percentages": (table().assign(p=lambda t: 100 * t["p"] / t["p"].max()), {}, "divide them by 100"),
+    "beyond percentages": (table().assign(p=lambda t: 101 * t["p"] / t["p"].max()), {}, "not logits or percentages"),
+    "one above 1": (changed("p", 4, 1.5), {}, "not logits or percentages"),
+    "slightly below 0": (changed("p", 4, -0.5), {}, "not logits or percentages"),
+    "logits": (changed("p", 4, -1.5), {}, "apply the sigmoid"),
+    "a percent sign": (changed("p", 4, "97 %"), {}, "divide the percentages by 100 and drop the sign"),
+    "a list": (changed("p", 4, "[0.1 0.9]"), {}, "a column for each class (p_0, p_1 ...)"),
+    "a comma among points": (changed("p", 4, "0,5"), {}, "write one of them, or pass --decimal ,"),
+    "a comma where points are told": (changed("p", 4, "0,5"), {"decimal": "."}, "pass --decimal , where commas"),
+    "a point where commas are told": (table(), {"decimal": ","}, "pass --decimal . where points"),
+    "a word": (changed("p", 4, "x"), {}, "give every image a probability"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_is_wrong_comes_with_its_remedy(csv, case):
+    data, options, words = SAID[case]
+    assert words in message(csv(data), **options)
