@@ -91,14 +91,14 @@ def strictness(table: pd.DataFrame, panels: Sequence[str]) -> Axes:
         panel = judge in panels
         colour = QUIET if panel else PALETTE[i % len(PALETTE)]
         seeds = table[table["judge"] == judge]
-        axis.plot(seeds["share"], seeds["value"], ".", color=colour, alpha=0.45, markersize=5)
+        axis.plot(seeds["share"], seeds["value"], ".", color=colour, alpha=0.45, markersize=5, zorder=4)
         axis.plot(mean["share"], mean["value"], MARKERS[0 if panel else i + 1], color=colour, markersize=9)
         if not panel:
             meets = np.interp(mean["share"], line["share"], line["value"])
             axis.vlines(mean["share"], mean["value"], meets, color=colour, linewidth=1.4)
         side = {"xytext": (11, 10), "ha": "left"} if panel else {"xytext": (-14, -8), "ha": "right"}
         name = axis.annotate(judge, (mean["share"], mean["value"]), textcoords="offset points", color=colour, **side)
-        name.set_path_effects([withStroke(linewidth=3, foreground="white")])  # no seed shows through a name
+        name.set_path_effects([withStroke(linewidth=3, foreground="white")])  # the line stops at a name
     axis.set(xlabel="share of the cells that the judge calls atypical", ylabel="AUROC by that judge")
     axis.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axis.margins(x=0.16, y=0.14)
