@@ -46,8 +46,10 @@ def pack(results: str | Path, folder: str | Path, predictions: Path | None = Non
     if rows.empty:  # nothing is finished, so nothing changes
         return load_rows(path) if path.exists() else rows
     if predictions:
-        kept = [_pack_predictions(*part, Path(predictions), folder) for part in chosen(rows).groupby("problem")]
-        rows = pd.concat([rows, *(_ensemble(rows, path) for path in kept if path)], ignore_index=True)
+        for name, picked in chosen(rows).groupby("problem"):
+            path_of_problem = _pack_predictions(name, picked, Path(predictions), folder)
+            if path_of_problem:
+                rows = pd.concat([rows, _ensemble(rows[rows["problem"] == name], path_of_problem)], ignore_index=True)
     key = ["protocol", "backbone", "image_size", *KEY]
     if path.exists():
         before = load_rows(path)
@@ -145,7 +147,8 @@ def _log_odds(path: Path) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
 def _ensemble(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Rows of the method `ENSEMBLE`: the mean probability of the seeds of `BASELINE`, each with its chosen trial.
 
-    A target whose seeds are not all there is left out. The validation row is the members' mean: their networks never
+    ``rows`` are those of one problem. A target whose seeds are not all there is left out, and so is a problem of one
+    seed: an ensemble of one is none. The validation row is the members' mean: their networks never
     share a held-back image, so the ensemble has no in-domain score of its own. Seed `ALL_SEEDS`, seconds of all.
     """
     frame = load_predictions(path)
@@ -155,7 +158,7 @@ def _ensemble(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
         mine = rows[(rows["method"] == BASELINE) & (rows["left_out"] == target)]
         mine = mine[mine["trial"] == mine["seed"].map(trials)]
         problem = next(p for p in PROBLEMS if p.name in set(mine["problem"]))
-        if len(trials) < problem.seeds:
+        if len(trials) < max(2, problem.seeds):
             continue
         by_image = images.groupby("index")[["y", "prob_0", "prob_1"]].mean()
         y, p = by_image["y"].to_numpy(int), by_image[["prob_0", "prob_1"]].to_numpy()
@@ -168,7 +171,7 @@ def _ensemble(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
             "settings": "{}",
             "curve": "",
         }
-        about |= {"seconds": mine.drop_duplicates("seed")["seconds"].sum().round(2)}
+        about |= {"seconds": round(float(mine.drop_duplicates("seed")["seconds"].sum()), 2)}
         inside = mine[mine["split"] == "validation"][SCORES].mean().round(6).to_dict()
         for split, values in (("validation", inside), ("test", scores)):
             row = mine[mine["split"] == split].sort_values("seed").iloc[-1].to_dict()

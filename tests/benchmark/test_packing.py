@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -80,6 +81,26 @@ def test_an_incomplete_set_of_seeds_makes_no_ensemble(work, tmp_path, entries):
     some.to_csv(tmp_path / "some.csv", index=False)
     rows = packing.pack(tmp_path / "some.csv", tmp_path / "store", work / "predictions")
     assert set(rows[rows["method"] == packing.ENSEMBLE]["left_out"]) == set(PROBLEM.targets) - {"hospital A"}
+
+
+def test_ensembles_of_two_problems_with_the_same_targets_do_not_mix_and_one_seed_makes_none(
+    work, tmp_path, monkeypatch, entries
+):
+    larger, one_seed = replace(PROBLEM, name="larger"), replace(PROBLEM, name="one seed", seeds=1)
+    monkeypatch.setattr(packing, "PROBLEMS", (PROBLEM, larger, one_seed))
+    small = pd.read_csv(work / "runs.csv")
+    others = [small.assign(problem="larger", auroc=small["auroc"] / 2), small[small["seed"] == 0]]
+    others[1] = others[1].assign(problem="one seed")
+    pd.concat([small, *others]).to_csv(tmp_path / "all.csv", index=False)
+    shutil.copytree(work / "predictions", tmp_path / "predictions")
+    for file in list((tmp_path / "predictions").iterdir()):
+        for name in ("larger", "one seed"):
+            shutil.copy(file, file.with_name(file.name.replace("small--", f"{name}--", 1)))
+    rows = packing.pack(tmp_path / "all.csv", tmp_path / "store", tmp_path / "predictions")
+    found = rows[(rows["method"] == packing.ENSEMBLE) & (rows["split"] == "validation")]
+    assert set(found["problem"]) == {"small", "larger"}
+    inside = found.set_index(["left_out", "problem"])["auroc"].unstack()
+    assert inside["larger"].to_numpy() == pytest.approx(inside["small"].to_numpy() / 2, abs=2e-6)
 
 
 def test_predictions_of_runs_that_were_made_elsewhere_stay_in_the_store(work, store, tmp_path):
