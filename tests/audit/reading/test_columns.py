@@ -189,3 +189,7 @@ SAID = {
 def test_what_is_wrong_comes_with_its_remedy(csv, case):
     data, options, words = SAID[case]
     assert words in message(csv(data), **options)
+
+
+def test_columns_called_otherwise_than_the_labels_are_models_of_their_own(csv):
+    assert read(csv(table()), prob=["p", "q"], identity="id")["algorithm"].unique().tolist() == ["p", "q"]
