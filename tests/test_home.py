@@ -55,6 +55,19 @@ def test_drawing_is_read_on_a_phone_and_says_what_it_shows():
     assert min(map(float, re.findall(r'font-size="(\d+)"', svg))) * 350 / width >= 13
 
 
+def test_paper_lies_under_each_number_and_over_the_upright_lines():
+    drawn = list(ElementTree.fromstring(home.drawing(HOME, CHANGES)))
+    last_upright = max(i for i, part in enumerate(drawn) if part.get("y2") == "204")
+    numbers = [(i, part) for i, part in enumerate(drawn) if part.get("fill") in (home.BLUE, home.ORANGE) and part.text]
+    assert len(numbers) == len(CHANGES)
+    for i, number in numbers:
+        paper = drawn[i - 1]
+        assert i - 1 > last_upright and paper.tag == f"{SVG}rect" and paper.get("fill") == home.PAPER
+        left, top, width, height = (float(paper.get(key)) for key in ("x", "y", "width", "height"))
+        assert left + width / 2 == pytest.approx(float(number.get("x")), abs=0.06)
+        assert top < float(number.get("y")) - 11 and top + height > float(number.get("y"))
+
+
 def test_a_page_without_its_marks_is_refused(tmp_path):
     for name in ("results/generalization_gap.csv", "index.md"):
         (tmp_path / "chapters" / name).parent.mkdir(parents=True, exist_ok=True)
