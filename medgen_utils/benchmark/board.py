@@ -63,8 +63,8 @@ class Board(NamedTuple):
 
     @property
     def seeds(self) -> int:
-        """Seeds that every method has at a unit."""
-        return int(self.rows.loc[self.rows["seed"] != ALL_SEEDS, "seed"].nunique())
+        """Seeds that every method has at every unit; at some there may be more."""
+        return int(_seeds(self.rows[self.rows["seed"] != ALL_SEEDS]).min()) if len(self.rows) else 0
 
     @property
     def _lacking(self) -> str:
@@ -109,8 +109,8 @@ def read_board(problem: str, methods: Sequence[str] = (), protocol: int = PROTOC
     if not able:
         return Board(problem, stored[:0], pd.DataFrame(), tuple(asked), float("nan"))
     rows = common(stored[stored["method"].isin([*able, ENSEMBLE])], able)
-    if rows.loc[rows["seed"] != ALL_SEEDS, "seed"].nunique() < stored["seed"].drop_duplicates().ge(0).sum():
-        rows = rows[rows["method"] != ENSEMBLE]  # of more seeds than its rivals have here
+    if _seeds(rows[rows["method"] == BASELINE]).min() < stored["seed"].drop_duplicates().ge(0).sum():
+        rows = rows[rows["method"] != ENSEMBLE]  # of more seeds than its rivals have here, at one target at least
     table = standings(rows)
     primary = table["method"].isin(PRIMARY if problem in CONFIRMING else ()) & table["p_value"].notna()
     corrected = pd.Series(np.nan, table.index)
@@ -139,6 +139,12 @@ def agreement(gains: pd.DataFrame) -> tuple[float, float]:
         raise ValueError(f"{len(table)} remedies are on both boards: an order takes at least three")
     found = spearmanr(table.iloc[:, 0], table.iloc[:, 1])
     return float(found.statistic), float(found.pvalue)
+
+
+def _seeds(rows: pd.DataFrame) -> pd.Series:
+    """How many seeds each target has, which was left out alone."""
+    alone = rows[~rows["left_out"].str.contains(" + ", regex=False)]
+    return alone.groupby("left_out")["seed"].nunique()
 
 
 def _taking_part(problem: str) -> list[str]:

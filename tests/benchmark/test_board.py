@@ -75,6 +75,11 @@ def test_the_ensemble_needs_rivals_with_all_its_seeds(small, monkeypatch):
         monkeypatch.setattr(module, "load_rows", lambda path: fewer)
     found = read_board("small")
     assert found.seeds == 1 and ENSEMBLE not in set(found.table["method"])
+    at_one = rows[~((rows["method"] == "jitter") & (rows["seed"] == 1) & (rows["left_out"] == "hospital A"))]
+    for module in (board, evidence):
+        monkeypatch.setattr(module, "load_rows", lambda path: at_one)
+    found = read_board("small")
+    assert found.seeds == 1 and set(found.table["units"]) == {2} and ENSEMBLE not in set(found.table["method"])
 
 
 def test_luck_is_the_spread_between_seeds_and_unknown_without_two(small, monkeypatch):
