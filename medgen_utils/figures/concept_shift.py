@@ -96,7 +96,7 @@ def strictness(table: pd.DataFrame, panels: Sequence[str]) -> Axes:
         if not panel:
             meets = np.interp(mean["share"], line["share"], line["value"])
             axis.vlines(mean["share"], mean["value"], meets, color=colour, linewidth=1.4)
-        side = {"xytext": (11, 10), "ha": "left"} if panel else {"xytext": (-14, -8), "ha": "right"}
+        side = {"xytext": (11, 10), "ha": "left"} if panel else {"xytext": (-14, -2), "ha": "right"}
         name = axis.annotate(judge, (mean["share"], mean["value"]), textcoords="offset points", color=colour, **side)
         name.set_path_effects([withStroke(linewidth=3, foreground="white")])  # the line stops at a name
     axis.set(xlabel="share of the cells that the judge calls atypical", ylabel="AUROC by that judge")
