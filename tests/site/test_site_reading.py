@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from PIL import Image
+from PIL import Image, ImageChops
 
 from tests.site.test_site import PAGES, ROOT, SITE, html, pages
 from tools.publish import archive
@@ -101,6 +101,18 @@ def test_figures_lose_nothing(tmp_path):
     text = finish.lighten_figures(text, tmp_path / "chapters" / "page.html")
     assert 'src="../_images/a.webp" width="40" height="30"' in text
     assert Image.open(tmp_path / "_images" / "a.webp").convert("RGB").tobytes() == picture.tobytes()
+
+
+def test_heavy_figures_have_fewer_colours_where_nobody_can_see_it():
+    few = Image.effect_noise((300, 300), 90).convert("RGBA")  # greys, as a frame of ultrasound
+    found = finish.fewer_colours(few)
+    assert found.mode == "RGB" and len(found.getcolors(90_000)) <= 256
+    assert max(high for _, high in ImageChops.difference(few.convert("RGB"), found).getextrema()) <= finish.UNSEEN
+    many = Image.merge("RGB", [Image.effect_noise((300, 300), 90) for _ in range(3)])
+    assert finish.fewer_colours(many) is many
+    glass = few.copy()
+    glass.putalpha(100)
+    assert finish.fewer_colours(glass) is glass
 
 
 # Sliders
