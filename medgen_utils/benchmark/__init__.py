@@ -4,7 +4,7 @@ from medgen_utils.benchmark import evidence, spread
 from medgen_utils.benchmark.cheating import cheating
 from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.duels import deal, pool_of
-from medgen_utils.benchmark.entries import ON_FEATURES, PRIMARY, Contender
+from medgen_utils.benchmark.entries import ON_FEATURES, Contender
 from medgen_utils.benchmark.few_labels import few_labels, keep_labels
 from medgen_utils.benchmark.frozen import SCRATCH, compare_frozen, few_patients
 from medgen_utils.benchmark.inside import dealt_out, look_inside
@@ -24,7 +24,7 @@ from medgen_utils.benchmark.watched import watch
 from medgen_utils.selection import RULES
 
 __all__ = [
-    "KEY", "ON_FEATURES", "PRIMARY", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task",
+    "KEY", "ON_FEATURES", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task",
     "best_pool", "by_steps", "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen",
     "compare_pools", "deal", "dealt_out", "evidence", "few_labels", "few_patients", "find_budget", "keep_labels",
     "leak", "left_out", "look_inside", "part", "pool_of", "pooled", "provenance", "read_results", "repair_control",

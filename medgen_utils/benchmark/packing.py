@@ -153,12 +153,12 @@ def _ensemble(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     """
     frame = load_predictions(path)
     found = []
+    seeds = next(p.seeds for p in PROBLEMS if p.name == rows["problem"].iloc[0])
     for target, images in frame[frame["algorithm"] == BASELINE].groupby("domain"):
         trials = images.drop_duplicates("seed").set_index("seed")["trial"]
         mine = rows[(rows["method"] == BASELINE) & (rows["left_out"] == target)]
         mine = mine[mine["trial"] == mine["seed"].map(trials)]
-        problem = next(p for p in PROBLEMS if p.name in set(mine["problem"]))
-        if len(trials) < max(2, problem.seeds):
+        if len(trials) < max(2, seeds):
             continue
         by_image = images.groupby("index")[["y", "prob_0", "prob_1"]].mean()
         y, p = by_image["y"].to_numpy(int), by_image[["prob_0", "prob_1"]].to_numpy()
