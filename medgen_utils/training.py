@@ -222,7 +222,7 @@ def fit(
     with torch.random.fork_rng(), progress_bar(total=steps, show=progress) as bar:
         torch.manual_seed(seed)  # for what draws inside a network, as dropout does
         for step in range(1, steps + 1):
-            now = [_to_device(batch, augment, generator, device or "cpu") for batch in next(batches)]
+            now = ready(next(batches), augment, generator, device or "cpu")
             with _autocast(precision, device or "cpu"):
                 log = algorithm.update(now)
             for metric, value in log.items():
@@ -244,10 +244,13 @@ def _autocast(precision: str, device: str | torch.device) -> torch.autocast:
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
 
-def _to_device(batch: Batch, augment: Augmentation | None, generator: torch.Generator, device) -> Batch:
-    x = batch.x.to(device)
-    x = augment(x, generator) if augment else x
-    return Batch(x.contiguous(memory_format=torch.channels_last), batch.y.to(device), batch.domain.to(device))
+def ready(
+    batches: Sequence[Batch], augment: Augmentation | None, generator: torch.Generator, device: str | torch.device
+) -> list[Batch]:
+    """The batches of a step as the network meets them: on its device, each domain augmented, channels last."""
+    moved = [(batch.x.to(device), batch.y.to(device), batch.domain.to(device)) for batch in batches]
+    moved = [(augment(x, generator) if augment else x, y, domain) for x, y, domain in moved]
+    return [Batch(x.contiguous(memory_format=torch.channels_last), y, domain) for x, y, domain in moved]
 
 
 def _score(algorithm: Algorithm, dataset: DomainDataset, step: int) -> list[dict]:
