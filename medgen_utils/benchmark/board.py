@@ -19,9 +19,11 @@ from medgen_utils.benchmark.standings import (
     BASELINE,
     REFERENCES,
     common,
+    compare,
     coverage,
     final_scores,
     finished,
+    leaves_two,
     standings,
 )
 from medgen_utils.evaluation import holm
@@ -141,9 +143,39 @@ def agreement(gains: pd.DataFrame) -> tuple[float, float]:
     return float(found.statistic), float(found.pvalue)
 
 
+def primary_family(boards: Sequence[Board]) -> pd.DataFrame:
+    """The primary comparisons of all boards together, smallest p value first, as the protocol corrects them.
+
+    Columns problem, method, units, difference, p_value (t test over units), sign_flip, smallest (what it could have
+    been at least) and holm, here corrected over the comparisons of all boards and not of one.
+    """
+    columns = ["problem", "method", "units", "difference", "p_value", "sign_flip", "smallest"]
+    rows = pd.concat([found.table.loc[found.table["primary"], columns] for found in boards if len(found.table)])
+    rows = rows.assign(holm=holm(rows["p_value"].to_numpy()))
+    return rows.sort_values("p_value", ignore_index=True)
+
+
+def families(boards: Sequence[Board]) -> pd.DataFrame:
+    """What each family does on each problem, all its members counted and none picked: a row a problem and family.
+
+    Columns problem, family, members, units, difference (mean over members, then over units), low and high (Student's t
+    over units), p_value, and holm, corrected over all cells of the table. Empty where no board has methods.
+    """
+    cells = []
+    for found in boards:
+        names = found.remedies.groupby("family", sort=False)["method"] if len(found.table) else []
+        for family, members in names:
+            gain = found.scores[list(members)].mean(axis=1) - found.scores[BASELINE]
+            difference, low, high, p_value, *_ = compare(gain.to_numpy())
+            cells.append([found.problem, family, len(members), len(gain), difference, low, high, p_value])
+    columns = ["problem", "family", "members", "units", "difference", "low", "high", "p_value"]
+    table = pd.DataFrame(cells, columns=columns)
+    return table.assign(holm=holm(table["p_value"].to_numpy()) if len(table) else [])
+
+
 def _seeds(rows: pd.DataFrame) -> pd.Series:
     """How many seeds each target has, which was left out alone."""
-    alone = rows[~rows["left_out"].str.contains(" + ", regex=False)]
+    alone = rows[~leaves_two(rows)]
     return alone.groupby("left_out")["seed"].nunique()
 
 
@@ -169,7 +201,7 @@ def progress(protocol: int = PROTOCOL) -> pd.DataFrame:
     of all others, done and planned. Runs for held-out-domain validation are not counted.
     """
     stored = load_rows(path_of(RUNS))
-    alone = stored[(stored["protocol"] == protocol) & ~stored["left_out"].str.contains(" + ", regex=False)]
+    alone = stored[(stored["protocol"] == protocol) & ~leaves_two(stored)]
     table = coverage(alone, CONTENDERS, PROBLEMS, which="targets")
     table["primary"] = table["method"].isin([contender.name for contender in CONTENDERS if contender.primary])
     rows = []

@@ -20,7 +20,7 @@ from medgen_utils import plotting
 from medgen_utils.benchmark import evidence
 from medgen_utils.benchmark.entries import PROTOCOL
 from medgen_utils.benchmark.result import About
-from medgen_utils.benchmark.standings import ALL_SEEDS, BASELINE, REFERENCES, finished
+from medgen_utils.benchmark.standings import ALL_SEEDS, BASELINE, REFERENCES, finished, leaves_two
 from medgen_utils.selection import RULES
 
 HONEST, ORACLE = RULES[0], RULES[2]
@@ -91,7 +91,7 @@ def cheating(problem: str, protocol: int = PROTOCOL) -> Tried:
     """
     rows = evidence.read(problem=problem, protocol=protocol)
     rows = finished(rows[(rows["seed"] != ALL_SEEDS) & ~rows["method"].isin(REFERENCES)])
-    rows = rows[~rows["left_out"].str.contains(" + ", regex=False)]
+    rows = rows[~leaves_two(rows)]
     methods = list(dict.fromkeys(rows["method"]))
     pools = {f"{BASELINE} alone": [BASELINE]} | ({f"{len(methods)} methods": methods} if len(methods) > 1 else {})
     found = [row for pool, names in pools.items() for row in _picks(rows[rows["method"].isin(names)], pool)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -280,6 +280,10 @@ def _frozen(
     )  # fmt: skip
 
 
+AT_64 = Problem(
+    "breast hospitals at 64 px", _breast_hospitals_64, HOSPITALS, (), steps=2000, seeds=1, size=64,
+    data="breast-hospitals", methods=PRIMARY, budgets=(500, 1000, 2000, 4000),
+)  # fmt: skip
 PROBLEMS = (
     _clinic("clinic: acquisition", clinic.acquisition_hospitals()),
     _clinic("clinic: population", clinic.population_hospitals()),
@@ -308,33 +312,13 @@ PROBLEMS = (
     # the extension to 64 px and to a network of photographs: each has rows of its own, which no other problem reads
     _frozen("breast hospitals, frozen features", breast_hospitals_frozen, HOSPITALS, 30, "breast-hospitals"),
     _frozen("mitosis, frozen features", mitosis_frozen, MITOSIS, 60, "mitosis"),
-    Problem(
-        "breast hospitals, fine-tuned",
-        _breast_hospitals_64,
-        HOSPITALS,
-        (),
-        steps=250,
-        seeds=1,
-        size=64,
-        data="breast-hospitals",
-        elsewhere=FINE_TUNED,
+    replace(
+        AT_64, name="breast hospitals, fine-tuned", steps=250, elsewhere=FINE_TUNED, most_trials=3,
         methods=("ERM", "weight averaging", "intensity jitter", "per-image standardization"),
-        most_trials=3,
         budgets=(125, 250, 500, 1000, 2000),
     ),
-    Problem(
-        "breast hospitals at 64 px",
-        _breast_hospitals_64,
-        HOSPITALS,
-        (),
-        steps=2000,
-        seeds=1,
-        size=64,
-        data="breast-hospitals",
-        methods=PRIMARY,
-        budgets=(500, 1000, 2000, 4000),
-    ),
-)
+    AT_64,
+)  # fmt: skip
 
 BREAST = ("GE Logiq E9", "GE Logiq 7", "GE Logiq 5", "Toshiba Aplio 300")
 BREAST_INNER = ("GE Logiq 7", "GE Logiq E9", "Toshiba Aplio 300", "GE Logiq 5")

@@ -21,7 +21,7 @@ from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
-from medgen_utils.benchmark.standings import chosen, common, finished
+from medgen_utils.benchmark.standings import chosen, common, finished, leaves_two
 from medgen_utils.data import DATASETS
 from medgen_utils.data.released import released
 from medgen_utils.machine import with_one_thread
@@ -194,7 +194,7 @@ def comparable(rows: pd.DataFrame, methods: Sequence[str]) -> tuple[str, ...]:
     The targets and seeds are those that give the most comparisons: how many there are, times how many methods have
     them all. ``rows``: of one problem and protocol.
     """
-    rows = rows[rows["method"].isin(methods) & ~rows["left_out"].str.contains(" + ", regex=False)]
+    rows = rows[rows["method"].isin(methods) & ~leaves_two(rows)]
     have = {name: set(map(tuple, part[["left_out", "seed"]].to_numpy())) for name, part in rows.groupby("method")}
     base, others = have.get(methods[0], set()), [name for name in methods[1:] if name in have]
     shared = [have[name] & base for name in others]

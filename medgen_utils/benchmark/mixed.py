@@ -52,11 +52,23 @@ def mixed_gain(differences: pd.DataFrame, level: float = 0.95) -> Gain:
         scaled = differences.assign(value=differences["value"] / unit)
         model = smf.mixedlm("value ~ 1", scaled, groups="site", re_formula="1", vc_formula=parts)
         fit = model.fit(reml=True, method="powell")  # without gradients, which break down at that bound
-    value, error = unit * float(fit.fe_params.iloc[0]), unit * float(fit.bse_fe.iloc[0])
-    half = stats.t.ppf(0.5 + level / 2, sites - 1) * error
+    value = unit * float(fit.fe_params.iloc[0])
     variances = [fit.cov_re.iloc[0, 0], fit.vcomp[0] if nested else np.nan, fit.scale]
+    half = stats.t.ppf(0.5 + level / 2, sites - 1) * unit * _error(differences, *np.nan_to_num(variances))
     spread = (unit * np.sqrt(np.maximum(variances, 0))).tolist()
     return Gain(value, value - half, value + half, *spread, sites, int(scanners.sum()), len(differences))
+
+
+def _error(differences: pd.DataFrame, site: float, scanner: float, seed: float) -> float:
+    """Standard error of the mean, (1' V^-1 1)^-1/2, where V holds these variances of site, scanner and seed.
+
+    The fit's own comes from second derivatives, which do not exist where a variance is at its bound of zero.
+    """
+    same_site, same_scanner = (
+        differences[column].to_numpy()[:, None] == differences[column].to_numpy() for column in ("site", "domain")
+    )
+    covariance = site * same_site + scanner * same_scanner + max(seed, 1e-12) * np.eye(len(differences))
+    return float(np.linalg.solve(covariance, np.ones(len(differences))).sum() ** -0.5)
 
 
 def two_intervals(final: pd.DataFrame, methods: Sequence[str], baseline: str) -> pd.DataFrame:

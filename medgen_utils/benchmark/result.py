@@ -341,9 +341,9 @@ class Result:
         unit, n = self._units(1), int(table["units"].max())
         names = table.sort_values("value")[["method", "value"]].to_numpy()
         ends = " to ".join(f"{value:+.3f} (**{name}**)" for name, value in (names[0], names[-1]))
-        some = len(table) - every - none
+        some, verb = len(table) - every - none, "is" if every == 1 else "are"
         return Markdown(
-            f"Of {len(table)} methods beside {self.methods[0]}, {every} are better at every {unit}, {none} at none, "
+            f"Of {len(table)} methods beside {self.methods[0]}, {every} {verb} better at every {unit}, {none} at none, "
             f"and {some} at some and not at others. The mean difference over {n} {self._units(n)} goes from {ends}: "
             f"{len(table)} comparisons, not corrected for it."
         )

@@ -31,6 +31,11 @@ BASELINE, ALL_SEEDS = "ERM", -1  # a seed of rows that stand for all of them: th
 UNIT = ["problem", "method", "target", "seed"]
 
 
+def leaves_two(results: pd.DataFrame) -> pd.Series:
+    """Whether a row's run was without target and inner domain, for held-out-domain validation: (rows,) bool."""
+    return results["left_out"].str.contains(" + ", regex=False)
+
+
 def chosen(results: pd.DataFrame, rule: str = RULES[0], inner: dict[tuple[str, str], str] = INNER) -> pd.DataFrame:
     """The tested rows of the trial that one of `selection.RULES` picks for each problem, method, target and seed.
 
@@ -38,7 +43,7 @@ def chosen(results: pd.DataFrame, rule: str = RULES[0], inner: dict[tuple[str, s
     it, at which held-out-domain validation looks; units without such runs (the reference that sees the target, seeds
     above 0) are left out under that rule. The oracle picks on the test domain: cheating, an upper bound.
     """
-    together = results["left_out"].str.contains(" + ", regex=False)
+    together = leaves_two(results)
     alone = results[~together].assign(target=results["left_out"])
     judged = alone
     if rule == RULES[1]:
@@ -79,13 +84,13 @@ def common(results: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.Da
     kept = []
     for _, rows in results.groupby("problem", sort=False):
         single = rows["seed"] == ALL_SEEDS
-        runs = rows[~single & ~rows["left_out"].str.contains(" + ", regex=False)]
+        runs = rows[~single & ~leaves_two(rows)]
         judges = set(runs["method"] if methods is None else methods)
         have = runs.groupby("method")[["left_out", "seed"]].apply(lambda part: set(map(tuple, part.to_numpy())))
         units = set.intersection(*(have.get(name, set()) for name in judges)) if judges else set()
         complete = {name for name, mine in have.items() if mine >= units}
         inside = pd.Series(list(zip(rows["left_out"], rows["seed"], strict=True)), rows.index).isin(units)
-        pairs = rows["left_out"].str.contains(" + ", regex=False)
+        pairs = leaves_two(rows)
         targets = {target for target, _ in units}
         seeds = {target: sum(unit[0] == target for unit in units) for target in targets}
         whole = rows["left_out"].map(seeds).fillna(0) == max(seeds.values(), default=-1)
@@ -181,19 +186,6 @@ def compare(differences: np.ndarray, level: float = 0.95) -> list[float]:
     return [test.value, test.low, test.high, p_value, test.p_value, test.smallest_p_value, int((differences > 0).sum())]
 
 
-def by_family(table: pd.DataFrame) -> pd.DataFrame:
-    """Standings of families: a row for each problem and family, all members counted and none picked.
-
-    Columns: problem, family, members, difference (mean of the members' differences), above and below (members whose
-    interval lies above or below zero).
-    """
-    rows = table.assign(above=table["low"] > 0, below=table["high"] < 0)
-    columns = {"members": ("method", "size"), "difference": ("difference", "mean")}
-    return rows.groupby(["problem", "family"], sort=False).agg(
-        **columns, above=("above", "sum"), below=("below", "sum")
-    )
-
-
 def by_rule(
     results: pd.DataFrame, inner: dict[tuple[str, str], str] = INNER, rules: Sequence[str] = RULES
 ) -> pd.DataFrame:
@@ -211,6 +203,6 @@ def any_setting(results: pd.DataFrame) -> pd.Series:
 
     What `by_rule` gives has to be held against this: a rule that does not beat it has chosen nothing.
     """
-    alone = ~results["left_out"].str.contains(" + ", regex=False) & (results["split"] == "test")
+    alone = ~leaves_two(results) & (results["split"] == "test")
     by_unit = results[alone].groupby(["problem", "method", "left_out", "seed"])["auroc"].mean()
     return by_unit.groupby(["problem", "method"]).mean()

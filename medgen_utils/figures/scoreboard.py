@@ -50,7 +50,8 @@ def page(board: Board) -> Sortable:
 def gains(board: Board, limit: float = 0.1) -> Figure | None:
     """The difference of every method from the baseline at each unit, a row a method, a point a unit, a bar the mean.
 
-    Members of a family stand together, best mean first. What lies beyond ``limit`` is drawn at the edge as an arrow.
+    Members of a family stand together, best mean first; a hospital that all units share is not named. What lies beyond
+    ``limit`` is drawn at the edge as an arrow.
     Few units are shown as they are, so there is no interval. None for a board without methods.
     """
     if board.table.empty:
@@ -73,9 +74,11 @@ def gains(board: Board, limit: float = 0.1) -> Figure | None:
     _shade(axis, family[order])
     plotting.name_rows(axis, list(order), "difference in AUROC", 0.0, scores.columns[0])
     axis.set_xlim(-1.08 * limit, 1.08 * limit)
+    hospitals = {unit.rpartition(": ")[0] for unit in d.index}
+    names = [unit.rpartition(": ")[2] if len(hospitals) == 1 else unit for unit in d.index]
     handles = [
         plt.Line2D([], [], linestyle="", marker=plotting.MARKERS[k % 7], color=plotting.PALETTE[k % 7], label=unit)
-        for k, unit in enumerate(d.index)
+        for k, unit in enumerate(names)
     ]
     axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.03), ncols=2, fontsize=9.5)
     plt.close(figure)
@@ -180,6 +183,26 @@ def corrected(board: Board) -> pd.DataFrame:
     primary = board.table[board.table["primary"]].set_index("method")
     names = {"difference": "minus ERM", "p_value": "t test", "holm": "after Holm", "sign_flip": "sign-flip test"}
     return primary[list(names)].rename(columns=names).sort_values("t test")
+
+
+def families(table: pd.DataFrame) -> Figure | None:
+    """Shift by family in hundredths of AUROC; a frame where Holm's correction over all cells leaves the difference.
+
+    table: of `board.families`. None for an empty one.
+    """
+    if table.empty:
+        return None
+    table = table.assign(shift=table["problem"].str.removeprefix("clinic: "))
+    cells, left = (
+        table.assign(left=table["holm"] < 0.05).pivot(index="family", columns="shift", values=column)
+        for column in ("difference", "left")
+    )
+    order, shifts = table["family"].unique(), table["shift"].unique()
+    cells, left = cells.loc[order, shifts], left.loc[order, shifts].eq(True)
+    size = (2.4 + 0.85 * len(shifts), 0.8 + 0.42 * len(order))
+    axis = plotting.difference_grid(cells, size, left, reach=float(np.nanmax(np.abs(cells))))
+    plt.close(axis.figure)
+    return axis.figure
 
 
 def two_intervals(table: pd.DataFrame, baseline: str = "ERM") -> Figure | None:

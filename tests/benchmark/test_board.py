@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from medgen_utils.benchmark import board, evidence
-from medgen_utils.benchmark.board import agreement, progress, read_board, side_by_side
+from medgen_utils.benchmark.board import agreement, families, primary_family, progress, read_board, side_by_side
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.packing import ENSEMBLE
 from medgen_utils.benchmark.standings import final_scores
@@ -53,6 +54,19 @@ def test_p_values_are_corrected_over_the_primary_family_only(small):
     primary = table[table["primary"]]
     np.testing.assert_allclose(primary["holm"], holm(primary["p_value"].to_numpy()))
     assert table.loc[~table["primary"], "holm"].isna().all() and "ERM" not in set(primary["method"])
+
+
+def test_the_primary_family_is_corrected_over_all_boards_together(small, monkeypatch):
+    one, empty = read_board("small"), read_board("nowhere")
+    other = one._replace(problem="other", table=one.table.assign(problem="other", p_value=one.table["p_value"] / 3))
+    family = primary_family([one, empty, other])
+    primary = one.table["p_value"][one.table["primary"]].to_numpy()
+    asked = np.sort(np.concatenate([primary, primary / 3]))
+    np.testing.assert_allclose(family["p_value"], asked)
+    np.testing.assert_allclose(family["holm"], holm(asked))
+    assert (family["holm"].iloc[0] == min(1, len(asked) * asked[0])) and list(family["problem"]).count("other") == len(
+        primary
+    )
 
 
 def test_a_problem_outside_the_primary_family_corrects_nothing(small, monkeypatch):
@@ -146,3 +160,23 @@ def test_two_boards_stand_side_by_side_in_the_order_of_the_first_with_what_both_
     assert agreement(turned)[0] == pytest.approx(-1)
     with pytest.raises(ValueError, match="2 remedies are on both boards"):
         agreement(side_by_side({"28 px": small, "64 px": one_board(a=0.3, b=0.1)}))
+
+
+def test_families_count_all_members_and_are_corrected_over_all_cells(small):
+    one = read_board("small")
+    names = {"jitter": "f"} | {name: "g" for name in one.remedies["method"] if name != "jitter"}
+    table = one.table.assign(family=one.table["method"].map(names).fillna(one.table["family"]))
+    one = one._replace(table=table)
+    other, empty = one._replace(problem="other"), read_board("nowhere")
+    cells = families([one, empty, other])
+    assert list(cells["problem"].unique()) == ["small", "other"]
+    np.testing.assert_allclose(cells["holm"], holm(cells["p_value"].to_numpy()))
+    scores, remedies = one.scores, one.remedies
+    for row in cells[cells["problem"] == "small"].itertuples():
+        members = list(remedies.loc[remedies["family"] == row.family, "method"])
+        gain = scores[members].sub(scores["ERM"], axis=0).mean(axis=1)
+        low, high = stats.t.interval(0.95, len(gain) - 1, gain.mean(), stats.sem(gain))
+        assert (row.members, row.units) == (len(members), len(gain))
+        assert (row.difference, row.low, row.high) == pytest.approx((gain.mean(), low, high))
+        assert row.p_value == pytest.approx(stats.ttest_1samp(gain, 0).pvalue)
+    assert families([empty]).empty

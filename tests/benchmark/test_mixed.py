@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from scipy import stats
 
 from medgen_utils.benchmark.mixed import mixed_gain, two_intervals
@@ -42,6 +43,26 @@ def test_a_balanced_nested_design_gives_the_components_of_variance_of_the_analys
 def test_the_interval_covers_the_mean_of_other_sites():
     covered = [g.low <= 0.02 <= g.high for g in (mixed_gain(drawn(sites=5, seeds=2, seed=s)) for s in range(120))]
     assert stats.binomtest(sum(covered), len(covered), 0.95).pvalue > 0.001
+
+
+def test_where_sites_do_not_differ_the_error_is_that_of_equal_draws():
+    """The variance of sites is then estimated as zero, its bound, where a fit by second derivatives gives no error."""
+    frame = drawn(sites=4, sd=(0.0, 0.0, 0.01), seeds=2, seed=1)
+    frame["value"] -= frame.groupby("site")["value"].transform("mean") - 0.02  # sites are as equal as can be
+    gain = mixed_gain(frame)
+    assert gain.sd_site == pytest.approx(0, abs=1e-4)
+    half = stats.t.ppf(0.975, 3) * gain.sd_seed / np.sqrt(len(frame))
+    assert (gain.low, gain.high) == pytest.approx((gain.value - half, gain.value + half), abs=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The MLE may be")
+@pytest.mark.parametrize("seed", range(3))
+def test_inside_the_bounds_the_error_is_that_of_the_fit(seed):
+    frame = drawn(sites=12, scanners=3, seeds=3, sd=(0.03, 0.02, 0.01), seed=seed)
+    model = smf.mixedlm("value ~ 1", frame, groups="site", re_formula="1", vc_formula={"scanner": "0 + C(domain)"})
+    error = model.fit(reml=True).bse_fe.iloc[0]
+    gain = mixed_gain(frame)
+    assert (gain.high - gain.low) / 2 == pytest.approx(stats.t.ppf(0.975, 11) * error, rel=0.01)
 
 
 @pytest.mark.parametrize(("sites", "seeds", "told"), [(1, 3, "1 site"), (4, 1, "one difference a site")])

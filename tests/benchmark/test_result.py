@@ -201,7 +201,7 @@ def test_many_methods_are_told_in_brief():
     worse, mixed = (stored(d).frame.query("method == 'remedy'") for d in ((-0.1, -0.2, -0.3), (0.03, -0.01, 0.04)))
     frames = [stored((0.1, 0.2, 0.3)).frame, worse.assign(method="worse"), mixed.assign(method="mixed")]
     said = Result(pd.concat(frames), ("ERM", "remedy", "worse", "mixed"), ABOUT, unit="site").in_brief().data
-    assert "Of 3 methods beside ERM, 1 are better at every site, 1 at none, and 1 at some" in said
+    assert "Of 3 methods beside ERM, 1 is better at every site, 1 at none, and 1 at some" in said
     assert "over 3 sites goes from -0.200 (**worse**) to +0.200 (**remedy**): 3 comparisons" in said
 
 

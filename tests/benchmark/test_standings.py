@@ -14,7 +14,6 @@ from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Prob
 from medgen_utils.benchmark.runs import plan
 from medgen_utils.benchmark.standings import (
     any_setting,
-    by_family,
     by_rule,
     chosen,
     common,
@@ -187,24 +186,6 @@ def test_an_unfinished_sweep_is_refused_by_name():
     last = RESULTS.query("problem == 'real' and method == 'two' and seed == 2 and left_out == 'D'").index
     with pytest.raises(ValueError, match="real: two has 11 runs, ERM 12"):
         standings(RESULTS.drop(last))
-
-
-def test_families_count_all_members_and_both_directions():
-    table = pd.DataFrame(
-        {
-            "problem": "p",
-            "family": ["f", "f", "f", "g"],
-            "method": list("abcd"),
-            "difference": [0.3, -0.2, 0.05, 0.1],
-            "low": [0.2, -0.3, -0.1, 0.0],
-            "high": [0.4, -0.1, 0.2, 0.2],
-        }
-    )
-    families = by_family(table)
-    assert families.loc[("p", "f")].to_dict() == pytest.approx(
-        {"members": 3, "difference": 0.05, "above": 1, "below": 1}
-    )
-    assert families.loc[("p", "g"), ["above", "below"]].tolist() == [0, 0]
 
 
 def test_no_rule_beats_the_oracle_and_the_upper_bound_is_left_out():

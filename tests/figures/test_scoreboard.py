@@ -142,3 +142,24 @@ def test_two_intervals_draw_both_bars_of_every_method_where_they_are():
 
 def test_two_intervals_of_nothing_are_no_figure():
     assert scoreboard.two_intervals(pd.DataFrame()) is None
+
+
+def test_a_family_that_the_correction_leaves_is_framed_and_a_missing_one_is_empty():
+    table = pd.DataFrame(
+        [["clinic: one", "a", 0.1, 0.01], ["clinic: one", "b", -0.2, 0.3], ["clinic: two", "a", 0.004, 0.9]],
+        columns=["problem", "family", "difference", "holm"],
+    )
+    axis = scoreboard.families(table).axes[0]
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["one", "two"]
+    assert [text.get_text() for text in axis.texts] == ["+10", "0", "-20"]
+    assert len(axis.patches) == 1 and axis.patches[0].get_x() < 0 and axis.patches[0].get_y() < 0
+    assert scoreboard.families(table[:0]) is None
+
+
+def test_scanners_of_one_hospital_are_named_without_it():
+    renamed = rows().replace({unit: f"Rio: {unit}" for unit in UNITS})
+    board = BOARD._replace(rows=renamed, table=standings(renamed).assign(primary=False, holm=np.nan))
+    legend = scoreboard.gains(board).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == sorted(UNITS)
+    legend = scoreboard.gains(BOARD).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == sorted(UNITS)
