@@ -36,7 +36,7 @@ COLUMNS = [
     "seconds", "finished", "device", "versions", "commit",
 ]  # fmt: skip
 MANY = 4  # methods beyond which a page says a result in brief
-TOLERANCE = 0.02  # AUROC: what another machine's arithmetic, grown over a training, may change
+TOLERANCE = 0.02  # AUROC: what another machine's arithmetic, grown over a training, changes at most in nine runs of ten
 
 
 def path_of(file: str) -> Path:
