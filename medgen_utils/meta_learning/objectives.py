@@ -36,11 +36,12 @@ def meta_gradient(
     here = leaves(params)
     value = loss(here, train_batch)
     gradients = gradients_of(value, here, create_graph=not first_order)
-    ahead = {name: p - inner_learning_rate * gradients[name] for name, p in here.items()}
     if not first_order:
+        ahead = {name: p - inner_learning_rate * gradients[name] for name, p in here.items()}
         value = value + beta * test_loss(ahead, test_batch)
         return value.detach(), gradients_of(value, here)
-    ahead = leaves(ahead)
+    # copies lie in memory as the weights do; a difference may lie otherwise, and its convolutions are slower
+    ahead = leaves({name: p.detach().clone().sub_(inner_learning_rate * gradients[name]) for name, p in here.items()})
     test_value = test_loss(ahead, test_batch)
     test_gradients = gradients_of(test_value, ahead)
     total = {name: g + beta * test_gradients[name] for name, g in gradients.items()}

@@ -186,3 +186,18 @@ def test_a_graph_of_the_gradient_is_kept_where_it_is_asked_for_and_only_there():
     plain, kept = (gradients_of((params["w"] ** 3).sum(), params, *asked)["w"] for asked in ((), (True,)))
     torch.testing.assert_close(plain, kept.detach())
     assert kept.requires_grad and not plain.requires_grad
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_look_ahead_lies_in_memory_as_the_weights_do(channels):
+    """Otherwise its convolutions take another and slower way: for images of one channel the layout is ambiguous."""
+    weights = torch.randn(16, channels, 3, 3).to(memory_format=torch.channels_last)
+    x = torch.randn(8, channels, 12, 12).to(memory_format=torch.channels_last)
+    strides = []
+
+    def loss(params, batch):
+        strides.append(params["w"].stride())
+        return F.conv2d(batch, params["w"]).square().mean()
+
+    meta_gradient(loss, {"w": weights}, x, x, inner_learning_rate=0.1, beta=1.0, first_order=True)
+    assert strides == [weights.stride()] * 2
