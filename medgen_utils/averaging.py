@@ -6,15 +6,13 @@ predictions of several trainings is made from the stored predictions (`benchmark
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
 
-from medgen_utils.domains import Batch, joined
-from medgen_utils.training import ERM
+from medgen_utils.domains import Batch
+from medgen_utils.training import ERM, RecentImages
 
 
 class WeightAveraged(ERM):
@@ -37,14 +35,14 @@ class WeightAveraged(ERM):
         super().prepare(learning_rate, weight_decay, total_steps)
         self.first_step = int(self.step_count)  # progress counts earlier trainings too, the average does not
         self.n_averaged, self.mean_weights = 0, []
-        self.recent_images: deque[Tensor] = deque(maxlen=20)
+        self.recent_images = RecentImages()
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         log = super().update(batches)
         if not self.total_steps:
             return log
         step = int(self.step_count)
-        self.recent_images.append(joined(batches).x)
+        self.recent_images.add(self, batches)
         if step - self.first_step > self.start * (self.total_steps - self.first_step):
             self.n_averaged += 1
             self.mean_weights = mean_of_weights(self.mean_weights, list(self.parameters()), self.n_averaged)
@@ -57,9 +55,8 @@ class WeightAveraged(ERM):
         """The mean of the weights so far becomes the weights; batch normalization is measured on the recent images."""
         for weights, mean in zip(self.parameters(), self.mean_weights, strict=True):
             weights.copy_(mean)
-        update_bn(self.recent_images, self.featurizer)
+        self.recent_images.measure(self)
         self.mean_weights = []
-        self.recent_images.clear()
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
+from medgen_utils.adaptation import BATCH_NORMS
 from medgen_utils.backbones import SmallCNN
 from medgen_utils.domains import Algorithm, Batch, DomainDataset, joined
 from medgen_utils.evaluation import auroc, predict_probabilities
@@ -101,6 +104,37 @@ class ERM(nn.Module):
     def predict(self, x: Tensor) -> Tensor:
         """Images (n, C, H, W) -> logits (n, k)."""
         return self.classifier(self.features(x))
+
+
+class RecentImages:
+    """Images of the last 20 steps, on which the running statistics of batch normalization are measured again.
+
+    For methods that keep other weights than those that met the images. Where no such layer is training there is
+    nothing to measure, and nothing is kept. Chapters: meta_learning, all remedies.
+    """
+
+    def __init__(self) -> None:
+        self.images: deque[Tensor] = deque(maxlen=20)
+        self.step = -1  # the last one whose weights are not measured yet
+
+    def add(self, model: ERM, batches: Sequence[Batch]) -> None:
+        """Keep the images of the step that ``model`` has just taken."""
+        if any(isinstance(layer, BATCH_NORMS) and layer.training for layer in model.modules()):
+            self.images.append(joined(batches).x)
+            self.step = int(model.step_count)
+
+    def measure(self, model: ERM, *_: object) -> None:
+        """The mean statistics of the images, all domains of a step together, under the weights of now; once a step.
+
+        Weights of another step that were loaded meanwhile keep theirs. With the training the images go.
+        """
+        if self.step != int(model.step_count):
+            return
+        with torch.random.fork_rng():  # a look at the scores must not change what dropout draws next
+            update_bn(self.images, nn.Sequential(model.featurizer, model.classifier), device_of(model))
+        self.step = -1
+        if model.progress == 1:
+            self.images.clear()
 
 
 def build(
@@ -234,7 +268,7 @@ def fit(
                     checkpoints[step] = copy.deepcopy(module.state_dict())
     seconds = time.perf_counter() - start
     if module is not None:
-        module.to(home).eval()
+        module.eval().to(home)  # what is measured at the end is measured where the images are
     return Fit(pd.DataFrame(rows), checkpoints, seconds)
 
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from torch import nn
 from torch.nn import functional as F
 
 from medgen_utils import training
 from medgen_utils.data import Batch, DatasetInfo, DomainDataset
-from medgen_utils.training import ERM, build, draw_batches, fit
+from medgen_utils.training import ERM, RecentImages, build, draw_batches, fit
 from tests.networks import weights
 
 INFO = DatasetInfo("toy", "Toy", "drawn in the test", "none", "none")
@@ -307,3 +308,77 @@ def test_the_history_holds_auroc_and_loss_of_each_domain_and_one_that_diverged_g
         p = torch.full((len(y),), 0.5) if lost else x.mean((1, 2, 3)).sigmoid()
         assert history[name, "loss"] == pytest.approx(F.binary_cross_entropy(p, y.float()).item(), rel=1e-5)
         assert history[name, "auroc"] == pytest.approx(roc_auc_score(y, p))
+
+
+class Remembers(ERM):
+    """ERM that keeps recent images."""
+
+    def prepare(self, *args, **settings):
+        super().prepare(*args, **settings)
+        self.recent_images = RecentImages()
+
+    def update(self, batches):
+        log = super().update(batches)
+        self.recent_images.add(self, batches)
+        return log
+
+
+def remembering(steps: int, total_steps: int = 0, layers: tuple = ()) -> tuple[Remembers, list[int]]:
+    """A model after these steps, and a list to which each later pass through its network adds its number of images."""
+    model, passes = build(Remembers, toy(), seed=0, width=4), []
+    model.classifier = nn.Sequential(*layers, model.classifier)
+    model.prepare(total_steps=total_steps)
+    for _ in range(steps):
+        model.update(batches_of(toy(), 10))
+    model.classifier.register_forward_hook(lambda layer, inputs, logits: passes.append(len(logits)))
+    return model, passes
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(0, 0), (3, 3), (25, 20)])
+def test_recent_images_are_measured_once_a_step(steps, expected):
+    model, passes = remembering(steps)
+    for _ in range(2):
+        model.recent_images.measure(model)
+    assert passes == [10] * expected
+    model.update(batches_of(toy(), 12))
+    passes.clear()
+    model.recent_images.measure(model)
+    assert passes == [10] * min(steps, 19) + [12]
+
+
+def test_recent_images_go_with_the_training():
+    model, _ = remembering(3, total_steps=4)
+    model.recent_images.measure(model)
+    assert len(model.recent_images.images) == 3
+    model.update(batches_of(toy(), 10))
+    model.recent_images.measure(model)
+    assert not model.recent_images.images
+
+
+def test_where_no_batch_normalization_trains_nothing_is_kept_or_measured():
+    model = Remembers(nn.Flatten(), nn.Linear(144, 2))
+    model.prepare()
+    model.update(batches_of(toy(), 10))
+    frozen, passes = remembering(0)
+    frozen.featurizer.eval()
+    before = [buffer.clone() for buffer in frozen.featurizer.buffers()]
+    frozen.update(batches_of(toy(), 10))
+    passes.clear()
+    frozen.recent_images.measure(frozen)
+    assert not model.recent_images.images and not frozen.recent_images.images and not passes
+    assert all(torch.equal(a, b) for a, b in zip(frozen.featurizer.buffers(), before, strict=True))
+
+
+def test_weights_that_were_loaded_keep_their_own_statistics():
+    model, _ = remembering(2)
+    other = remembering(5)[0].state_dict()
+    model.load_state_dict(other)
+    model.recent_images.measure(model)
+    assert all(torch.equal(value, other[name]) for name, value in model.state_dict().items())
+
+
+def test_measuring_draws_nothing_from_the_global_generator():
+    model, passes = remembering(2, layers=(nn.Dropout(),))
+    state = torch.get_rng_state()
+    model.recent_images.measure(model)
+    assert passes and torch.equal(torch.get_rng_state(), state)

@@ -16,18 +16,12 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from medgen_utils.domains import Batch, joined
-from medgen_utils.meta_learning.objectives import (
-    Params,
-    global_class_alignment,
-    gradients_of,
-    leaves,
-    meta_gradient,
-)
-from medgen_utils.training import ERM
+from medgen_utils.meta_learning.objectives import Params, global_class_alignment, meta_gradient
+from medgen_utils.training import ERM, RecentImages
 
 
 class _LookAhead(ERM):
-    """What MLDG, MASF and Fish share: the network as a function of its weights, the draw of domains, the outer step."""
+    """What MLDG, MASF and Fish share: how far they look, and the draw of domains."""
 
     def __init__(
         self,
@@ -43,34 +37,9 @@ class _LookAhead(ERM):
             raise ValueError(f"inner_learning_rate={inner_learning_rate}: choose 0 or more")
         self.inner_learning_rate, self.seed = inner_learning_rate, seed
 
-    def _network(self) -> tuple[Params, Callable[[Params, Tensor], Tensor]]:
-        """The weights, cut off from autograd, and the network as a pure function of weights and images -> logits."""
-        network = nn.Sequential(self.featurizer, self.classifier)
-
-        def predict(params: Params, x: Tensor) -> Tensor:
-            buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}  # batch norm writes on them
-            return functional_call(network, (params, buffers), x)
-
-        return {name: p.detach() for name, p in network.named_parameters()}, predict
-
     def order_of_domains(self, n_domains: int) -> list[int]:
         """The domains in a random order that depends on the seed and the step alone: a resumed run draws the same."""
         return np.random.default_rng((self.seed, int(self.step_count))).permutation(n_domains).tolist()
-
-    def _step(self, gradients: Params, batches: Sequence[Batch]) -> None:
-        """One step of the outer optimiser along ``gradients``.
-
-        Before it, the images of all domains pass once through the outer network, as they do in ERM: its running
-        statistics of batch normalization follow the weights that are kept, not those that were tried.
-        """
-        network = nn.Sequential(self.featurizer, self.classifier)
-        if any(True for _ in network.buffers()):
-            with torch.no_grad():
-                network(joined(batches).x)
-        self.zero_grad()
-        for name, parameter in network.named_parameters():
-            parameter.grad = gradients[name]
-        self.take_step()
 
 
 class MLDG(_LookAhead):
@@ -108,7 +77,11 @@ class MLDG(_LookAhead):
         return sorted(order[:n_train]), sorted(order[n_train:])
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
-        """One step of the outer optimiser; logs F + beta * G as the loss."""
+        """One step of the outer optimiser; logs F + beta * G as the loss.
+
+        Before it, the images of all domains pass once through the outer network, as they do in ERM: its running
+        statistics of batch normalization follow the weights that are kept, not those that were tried.
+        """
         train, test = ([batches[i] for i in side] for side in self.virtual_domains(len(batches)))
         params, predict = self._network()
         value, gradients = meta_gradient(
@@ -117,13 +90,30 @@ class MLDG(_LookAhead):
             test_loss=lambda params, test: self.test_loss(lambda x: predict(params, x), train, test),
             inner_learning_rate=self.inner_learning_rate, beta=self.beta, first_order=self.first_order,
         )  # fmt: skip
-        self._step(gradients, batches)
+        network = nn.Sequential(self.featurizer, self.classifier)
+        if any(True for _ in network.buffers()):
+            with torch.no_grad():
+                network(joined(batches).x)
+        self.zero_grad()
+        for name, parameter in network.named_parameters():
+            parameter.grad = gradients[name]
+        self.take_step()
         return {"loss": value.item()}
 
     def test_loss(self, predict: Callable[[Tensor], Tensor], train: Sequence[Batch], test: Sequence[Batch]) -> Tensor:
         """G: what the looked-ahead network, images -> logits, should be good at. Here: the mean cross-entropy."""
         x, y, _ = joined(test)
         return F.cross_entropy(predict(x), y)
+
+    def _network(self) -> tuple[Params, Callable[[Params, Tensor], Tensor]]:
+        """The weights, cut off from autograd, and the network as a pure function of weights and images -> logits."""
+        network = nn.Sequential(self.featurizer, self.classifier)
+
+        def predict(params: Params, x: Tensor) -> Tensor:
+            buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}  # batch norm writes on them
+            return functional_call(network, (params, buffers), x)
+
+        return {name: p.detach() for name, p in network.named_parameters()}, predict
 
 
 class MASF(MLDG):
@@ -154,19 +144,48 @@ class Fish(_LookAhead):
     SGD with learning rate step * inner_learning_rate * domains makes of it the source's w + step * (w~ - w), AdamW a
     step in the same direction at the pace of its schedule, which ERM shares. To first order in the inner learning rate
     it rewards domains whose gradients agree. With one domain it is ERM, with two half of first-order MLDG's gradient.
+    The walk is taken back, with what batch normalization remembers of it. Its running statistics are measured, on
+    `training.RecentImages`, when the network is put in evaluation mode or stored: 20 passes without gradient.
     Source: Shi et al. 2022. Chapter: meta_learning.
     """
 
+    def __init__(
+        self,
+        featurizer: nn.Module,
+        classifier: nn.Module,
+        n_domains: int = 1,
+        *,
+        inner_learning_rate: float = 0.05,
+        seed: int = 0,
+    ):
+        super().__init__(featurizer, classifier, n_domains, inner_learning_rate=inner_learning_rate, seed=seed)
+        self.recent_images = RecentImages()
+        self.register_state_dict_pre_hook(self.recent_images.measure)
+
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         """One walk and one step of the outer optimiser; logs the mean loss on the way."""
-        params, predict = self._network()
-        mean_gradients, mean_value = {name: torch.zeros_like(p) for name, p in params.items()}, 0.0
-        for i in self.order_of_domains(len(batches)):
-            here = leaves(params)
-            value = F.cross_entropy(predict(here, batches[i].x), batches[i].y)
-            gradients = gradients_of(value, here)
-            params = {name: p - self.inner_learning_rate * gradients[name] for name, p in params.items()}
-            mean_gradients = {name: g + gradients[name] / len(batches) for name, g in mean_gradients.items()}
-            mean_value += value.item() / len(batches)
-        self._step(mean_gradients, batches)
+        network, mean_value = nn.Sequential(self.featurizer, self.classifier), 0.0
+        length = self.inner_learning_rate * len(batches)
+        kept = [(tensor, tensor.detach().clone()) for tensor in [*network.parameters(), *network.buffers()]]
+        self.zero_grad()
+        try:
+            for i in self.order_of_domains(len(batches)):
+                value = F.cross_entropy(network(batches[i].x), batches[i].y) / len(batches)
+                value.backward()  # the gradients add up to their mean
+                with torch.no_grad():
+                    for weight, start in kept:  # in place: a new tensor may lie otherwise in memory, which is slower
+                        if weight.grad is not None:
+                            weight.copy_(start - length * weight.grad)
+                mean_value += value.item()
+        finally:  # also where somebody interrupts the walk
+            with torch.no_grad():
+                for tensor, start in kept:
+                    tensor.copy_(start)
+        self.take_step()
+        self.recent_images.add(self, batches)
         return {"loss": mean_value}
+
+    def train(self, mode: bool = True) -> Fish:
+        if not mode:
+            self.recent_images.measure(self)
+        return super().train(mode)
