@@ -14,8 +14,8 @@ from medgen_utils.benchmark import run
 from medgen_utils.benchmark.entries import CONTENDERS
 from medgen_utils.data import Batch
 from medgen_utils.data_augmentation import compose
-from medgen_utils.meta_learning import MLDG
-from medgen_utils.training import ERM, build, fit, flips
+from medgen_utils.meta_learning import MLDG, Fish
+from medgen_utils.training import ERM, build, draw_batches, fit, flips
 from tests.pretend_gpu import PretendGPU, on_gpu
 
 HOSPITALS = clinic.acquisition_hospitals()
@@ -75,6 +75,20 @@ def test_a_step_of_meta_learning_mixes_no_devices(contender):
             model = contender.algorithm(SmallCNN(3, 2), nn.Linear(8, 2), 3)
             batches = [Batch(torch.rand(6, 3, 28, 28), torch.zeros(6).long(), torch.full((6,), d)) for d in range(3)]
         assert model.objective(batches)[0].device.type == "cuda"
+
+
+def test_statistics_are_measured_where_the_network_is(dataset):
+    places = []
+    with PretendGPU():
+        model = build(Fish, dataset, seed=0, width=2)
+        model.featurizer.register_forward_pre_hook(lambda layer, inputs: places.append(on_gpu(inputs[0])))
+        fit(model, dataset, steps=2, device="cuda")
+        assert all(places), "also at the end, before it comes home"
+        model.train().prepare()
+        model.update(next(draw_batches(dataset, 16, True, torch.Generator().manual_seed(0))))
+        places.clear()
+        model.to("cuda").eval()
+        assert places == [True]
 
 
 class Misplaced(ERM):

@@ -175,7 +175,7 @@ class Fish(_LookAhead):
                 with torch.no_grad():
                     for weight, start in kept:  # in place: a new tensor may lie otherwise in memory, which is slower
                         if weight.grad is not None:
-                            weight.copy_(start - length * weight.grad)
+                            torch.sub(start, weight.grad, alpha=length, out=weight)
                 mean_value += value.item()
         finally:  # also where somebody interrupts the walk
             with torch.no_grad():
