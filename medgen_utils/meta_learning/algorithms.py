@@ -21,7 +21,12 @@ from medgen_utils.training import ERM, RecentImages
 
 
 class _LookAhead(ERM):
-    """What MLDG, MASF and Fish share: how far they look, and the draw of domains."""
+    """What MLDG, MASF and Fish share: how far they look, the draw of domains, and whose statistics are kept.
+
+    A look-ahead leaves nothing behind in batch normalization. Its running statistics are measured under the weights
+    that are kept, on `training.RecentImages`, when the network is put in evaluation mode or stored: 20 passes without
+    gradient.
+    """
 
     def __init__(
         self,
@@ -36,6 +41,13 @@ class _LookAhead(ERM):
         if inner_learning_rate < 0:
             raise ValueError(f"inner_learning_rate={inner_learning_rate}: choose 0 or more")
         self.inner_learning_rate, self.seed = inner_learning_rate, seed
+        self.recent_images = RecentImages()
+        self.register_state_dict_pre_hook(self.recent_images.measure)
+
+    def train(self, mode: bool = True) -> _LookAhead:
+        if not mode:
+            self.recent_images.measure(self)
+        return super().train(mode)
 
     def order_of_domains(self, n_domains: int) -> list[int]:
         """The domains in a random order that depends on the seed and the step alone: a resumed run draws the same."""
@@ -77,11 +89,7 @@ class MLDG(_LookAhead):
         return sorted(order[:n_train]), sorted(order[n_train:])
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
-        """One step of the outer optimiser; logs F + beta * G as the loss.
-
-        Before it, the images of all domains pass once through the outer network, as they do in ERM: its running
-        statistics of batch normalization follow the weights that are kept, not those that were tried.
-        """
+        """One step of the outer optimiser; logs F + beta * G as the loss."""
         train, test = ([batches[i] for i in side] for side in self.virtual_domains(len(batches)))
         params, predict = self._network()
         value, gradients = meta_gradient(
@@ -90,14 +98,11 @@ class MLDG(_LookAhead):
             test_loss=lambda params, test: self.test_loss(lambda x: predict(params, x), train, test),
             inner_learning_rate=self.inner_learning_rate, beta=self.beta, first_order=self.first_order,
         )  # fmt: skip
-        network = nn.Sequential(self.featurizer, self.classifier)
-        if any(True for _ in network.buffers()):
-            with torch.no_grad():
-                network(joined(batches).x)
         self.zero_grad()
-        for name, parameter in network.named_parameters():
+        for name, parameter in nn.Sequential(self.featurizer, self.classifier).named_parameters():
             parameter.grad = gradients[name]
         self.take_step()
+        self.recent_images.add(self, batches)
         return {"loss": value.item()}
 
     def test_loss(self, predict: Callable[[Tensor], Tensor], train: Sequence[Batch], test: Sequence[Batch]) -> Tensor:
@@ -144,23 +149,9 @@ class Fish(_LookAhead):
     SGD with learning rate step * inner_learning_rate * domains makes of it the source's w + step * (w~ - w), AdamW a
     step in the same direction at the pace of its schedule, which ERM shares. To first order in the inner learning rate
     it rewards domains whose gradients agree. With one domain it is ERM, with two half of first-order MLDG's gradient.
-    The walk is taken back, with what batch normalization remembers of it. Its running statistics are measured, on
-    `training.RecentImages`, when the network is put in evaluation mode or stored: 20 passes without gradient.
+    The walk is taken back, with what batch normalization remembers of it.
     Source: Shi et al. 2022. Chapter: meta_learning.
     """
-
-    def __init__(
-        self,
-        featurizer: nn.Module,
-        classifier: nn.Module,
-        n_domains: int = 1,
-        *,
-        inner_learning_rate: float = 0.05,
-        seed: int = 0,
-    ):
-        super().__init__(featurizer, classifier, n_domains, inner_learning_rate=inner_learning_rate, seed=seed)
-        self.recent_images = RecentImages()
-        self.register_state_dict_pre_hook(self.recent_images.measure)
 
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         """One walk and one step of the outer optimiser; logs the mean loss on the way."""
@@ -184,8 +175,3 @@ class Fish(_LookAhead):
         self.take_step()
         self.recent_images.add(self, batches)
         return {"loss": mean_value}
-
-    def train(self, mode: bool = True) -> Fish:
-        if not mode:
-            self.recent_images.measure(self)
-        return super().train(mode)

@@ -76,16 +76,40 @@ class TestAlgorithms:
             assert torch.equal(torch.get_rng_state(), state)
         assert equal_states(one, other)
 
-    @pytest.mark.parametrize(("algorithm", "hyperparameters"), METHODS[:3])
-    def test_batch_norm_follows_the_outer_network_as_in_erm(self, algorithm, hyperparameters):
-        """The look-ahead must not leave its own statistics in the network that is kept."""
-        model, erm = make(algorithm, **hyperparameters, inner_learning_rate=5.0), make(ERM)
-        batches = draw_batches((6, 6, 6))
-        model.update(batches)
-        erm.update(batches)
-        for (name, value), expected in zip(model.named_buffers(), erm.buffers(), strict=True):
-            assert torch.equal(value, expected), name
-        assert model.featurizer.layers[1].num_batches_tracked == 1
+    @method
+    def test_a_step_leaves_the_statistics_alone(self, algorithm, hyperparameters):
+        model = make(algorithm, **hyperparameters, inner_learning_rate=5.0)
+        before = [buffer.clone() for buffer in model.featurizer.buffers()]
+        model.update(draw_batches((6, 6)))
+        for buffer, start in zip(model.featurizer.buffers(), before, strict=True):
+            assert torch.equal(buffer, start)
+
+    @method
+    @pytest.mark.parametrize("look", ["evaluation mode", "stored", "a copy"])
+    def test_statistics_are_those_of_the_last_20_steps_under_the_kept_weights(self, algorithm, hyperparameters, look):
+        model, images = make(algorithm, **hyperparameters, inner_learning_rate=1.0), []
+        for seed in range(23):
+            batches = draw_batches((6, 5, 7), seed)
+            images.append(torch.cat([batch.x for batch in batches]))
+            model.update(batches)
+        if look == "evaluation mode":
+            found = dict(model.eval().named_buffers())
+        else:
+            found = model.state_dict() if look == "stored" else dict(copy.deepcopy(model).eval().named_buffers())
+        assert model.training == (look != "evaluation mode")
+        by_hand = [statistics_of(model.featurizer.layers, x) for x in images[-20:]]
+        for i, (mean, variance) in {i: torch.stack([step[i] for step in by_hand]).mean(0) for i in by_hand[0]}.items():
+            torch.testing.assert_close(found[f"featurizer.layers.{i}.running_mean"], mean, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(found[f"featurizer.layers.{i}.running_var"], variance, rtol=1e-4, atol=1e-5)
+
+    @method
+    def test_a_look_on_the_way_changes_nothing(self, algorithm, hyperparameters):
+        looked, unseen = make(algorithm, **hyperparameters), make(algorithm, **hyperparameters)
+        for seed in range(4):
+            for model in (looked, unseen):
+                model.update(draw_batches((4, 4), seed))
+            looked.eval().train()
+        assert equal_states(looked, unseen)
 
     @method
     def test_a_network_without_batch_norm_works(self, algorithm, hyperparameters):
@@ -256,13 +280,6 @@ class TestFish:
             model.update(batches)
         assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
-    def test_a_step_leaves_the_statistics_alone(self):
-        model = make(Fish, inner_learning_rate=5.0)
-        before = [buffer.clone() for buffer in model.featurizer.buffers()]
-        model.update(draw_batches((6, 6)))
-        for buffer, start in zip(model.featurizer.buffers(), before, strict=True):
-            assert torch.equal(buffer, start)
-
     @pytest.mark.parametrize("part", ["featurizer", "classifier"])
     def test_a_frozen_part_stays_and_the_other_learns(self, part):
         model = make(Fish)
@@ -270,31 +287,6 @@ class TestFish:
         before, all_before = weights(frozen), weights(model)
         model.update(draw_batches((6, 6, 6)))
         assert torch.equal(weights(frozen), before) and not torch.equal(weights(model), all_before)
-
-    @pytest.mark.parametrize("look", ["evaluation mode", "stored", "a copy"])
-    def test_statistics_are_those_of_the_last_20_steps_under_the_kept_weights(self, look):
-        model, images = make(Fish, inner_learning_rate=1.0), []
-        for seed in range(23):
-            batches = draw_batches((6, 5, 7), seed)
-            images.append(torch.cat([batch.x for batch in batches]))
-            model.update(batches)
-        if look == "evaluation mode":
-            found = dict(model.eval().named_buffers())
-        else:
-            found = model.state_dict() if look == "stored" else dict(copy.deepcopy(model).eval().named_buffers())
-        assert model.training == (look != "evaluation mode")
-        by_hand = [statistics_of(model.featurizer.layers, x) for x in images[-20:]]
-        for i, (mean, variance) in {i: torch.stack([step[i] for step in by_hand]).mean(0) for i in by_hand[0]}.items():
-            torch.testing.assert_close(found[f"featurizer.layers.{i}.running_mean"], mean, rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(found[f"featurizer.layers.{i}.running_var"], variance, rtol=1e-4, atol=1e-5)
-
-    def test_a_look_on_the_way_changes_nothing(self):
-        looked, unseen = make(Fish), make(Fish)
-        for seed in range(4):
-            for model in (looked, unseen):
-                model.update(draw_batches((4, 4), seed))
-            looked.eval().train()
-        assert equal_states(looked, unseen)
 
 
 def statistics_of(layers, x):
