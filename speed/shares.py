@@ -14,7 +14,7 @@ from speed.damage import PICTURES, PIXELS, SHARE
 from speed.methods import STEPS, steps
 
 FILE = Path(__file__).with_name("shares.md")
-METHODS, REPEATS, SHOWN = ("ERM", "MLDG", "CDANN"), 10, 6
+METHODS, REPEATS, SHOWN = ("ERM", "DANN"), 10, 6
 HEAD = """# Where the time goes
 
 Of what `speed/README.md` names as below its aim, written by `python -m speed.shares`: the operations of torch that take
