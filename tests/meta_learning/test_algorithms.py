@@ -158,6 +158,9 @@ class TestMLDG:
             assert sorted(train + test) == list(range(n_domains))
             assert len(test) == min(n_virtual_test, n_domains - 1)
 
+    def test_one_of_four_is_held_out_where_nothing_is_said(self):
+        assert [len(side) for side in make(MLDG).virtual_domains(4)] == [3, 1]
+
     def test_every_domain_has_its_turn_and_seeds_differ(self):
         draws = []
         for seed in (0, 1):
