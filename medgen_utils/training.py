@@ -162,16 +162,24 @@ def build(
 
 def flips(x: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image (n, C, H, W) left to right with probability one half: what a frame of ultrasound allows."""
-    mirrored = (torch.rand(len(x), generator=generator) < 0.5).to(x.device)
-    return torch.where(mirrored[:, None, None, None], x.flip(3), x)
+    return mirror(x, torch.rand(len(x), generator=generator) < 0.5)
 
 
 def flips_and_turns(x: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror and turn each image (n, C, H, H) by 0, 90, 180 or 270 degrees: a patch of tissue has no upright."""
     x = flips(x, generator)
-    quarters = torch.randint(4, (len(x),), generator=generator).to(x.device)
+    return turn(x, torch.randint(4, (len(x),), generator=generator))
+
+
+def mirror(x: Tensor, which: Tensor) -> Tensor:
+    """The images (n, C, H, W), those of ``which`` (n,) bool left to right."""
+    return torch.where(which.to(x.device)[:, None, None, None], x.flip(3), x)
+
+
+def turn(x: Tensor, quarters: Tensor) -> Tensor:
+    """The images (n, C, H, H), each turned by its ``quarters`` (n,) of a full turn, 0 to 3."""
     turned = torch.stack([torch.rot90(x, k, (2, 3)) for k in range(4)])
-    return turned[quarters, torch.arange(len(x), device=x.device)]
+    return turned[quarters.to(x.device), torch.arange(len(x), device=x.device)]
 
 
 def draw_batches(

@@ -87,11 +87,9 @@ def ready_together(
     if augment in (training.flips, training.flips_and_turns):
         turns = augment is training.flips_and_turns
         draws = [_turns_of(size, turns, generator) for size in sizes]
-        mirrored, quarters = (torch.cat(parts).to(device) for parts in zip(*draws, strict=True))
-        x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
-        if turns:
-            places = torch.arange(len(x), device=device)
-            x = torch.stack([torch.rot90(x, k, (2, 3)) for k in range(4)])[quarters, places]
+        mirrored, quarters = (torch.cat(parts) for parts in zip(*draws, strict=True))
+        x = training.mirror(x, mirrored)
+        x = training.turn(x, quarters) if turns else x
     elif augment:
         x = torch.cat([augment(part, generator) for part in x.split(sizes)])
     x = x.contiguous(memory_format=torch.channels_last)
@@ -142,7 +140,7 @@ def work(tasks: list[dict], folder: Path, number: int, end: float) -> None:
     known, out = runs.provenance(device), folder / f"rows-{number}-{time.time_ns()}.csv"
     while time.time() < end and (entry := next_of(tasks, folder)) is not None:
         task = task_of(entry)
-        keep = None if entry.get("name") else runs._folder_of(task, folder / "predictions")
+        keep = None if entry.get("name") else runs.folder_of(task, folder / "predictions")
         begun = time.time()
         try:
             with faster() if entry["method"] in ONE_PASS and not entry.get("plain") else nullcontext():

@@ -80,7 +80,7 @@ def sweep(
     _same_budget(tasks, finished)
     missing = [task for task in tasks if task.key not in have]
     folder = Path(predictions) if predictions else None
-    jobs = [(task, device, None, _folder_of(task, folder)) for task in missing]
+    jobs = [(task, device, None, folder_of(task, folder)) for task in missing]
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(finished, path)  # without what a kill cut off
     known = provenance(device)
@@ -98,7 +98,7 @@ def sweep(
     return results[[key in wanted for key in results[KEY].itertuples(index=False, name=None)]].reset_index(drop=True)
 
 
-def _folder_of(task: Task, folder: Path | None) -> Path | None:
+def folder_of(task: Task, folder: Path | None) -> Path | None:
     """Predictions are kept of final runs of the primary family on images of patients."""
     keep = folder and task.contender.primary and task.problem.real and len(task.left_out) == 1
     return folder if keep else None
