@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from medgen_utils import training
 from medgen_utils.benchmark import protocol, runs
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS
+from medgen_utils.benchmark.entries import contender_of, problem_of
 from medgen_utils.domains import Batch, joined
 
 # whose networks meet all images of a step in one pass with their own weights and draw nothing inside: others stay plain
@@ -116,10 +116,10 @@ def faster() -> Iterator[None]:
 
 def task_of(entry: dict) -> protocol.Task:
     """A run of the list."""
-    problem = next(problem for problem in PROBLEMS if problem.name == entry["problem"])
-    contender = next(contender for contender in CONTENDERS if contender.name == entry["method"])
+    problem = problem_of(entry["problem"])
     problem = replace(problem, steps=entry.get("steps", problem.steps), name=entry.get("name", problem.name))
-    return protocol.Task(problem, contender, tuple(entry["left_out"]), entry["trial"], entry["seed"])
+    contender, left_out = contender_of(entry["method"]), tuple(entry["left_out"])
+    return protocol.Task(problem, contender, left_out, entry["trial"], entry["seed"])
 
 
 def next_of(tasks: list[dict], folder: Path) -> dict | None:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from medgen_utils import setup
 from medgen_utils.benchmark import evidence, find_budget, packing, runs, sweep
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem
+from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, Contender, Problem, contender_of
 from tools import ROOT
 
 FAST = ("ERM", "per-image standardization", "intensity jitter", "CORAL")
@@ -44,9 +44,8 @@ def parts(wanted: str) -> list[tuple[str, Problem]]:
 
 def named(names: Sequence[str]) -> list[Contender]:
     """The contenders of these names, in the order of the scoreboard. ValueError for a name that is not on it."""
-    if unknown := set(names) - {contender.name for contender in CONTENDERS}:
-        raise ValueError(f"--only {sorted(unknown)}: use names of {[contender.name for contender in CONTENDERS]}")
-    return [contender for contender in CONTENDERS if contender.name in names]
+    wanted = {contender_of(name) for name in names}
+    return [contender for contender in CONTENDERS if contender in wanted]
 
 
 def run_part(group: str, problem: Problem, jobs: int | None, device: str | None) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from medgen_utils.benchmark.entries import CONTENDERS, Contender
+from medgen_utils.benchmark.entries import CONTENDERS, Contender, contender_of
 from medgen_utils.benchmark.kept import fingerprint, hashed, load_run, save_run
 from medgen_utils.benchmark.protocol import run_contender
 from medgen_utils.benchmark.result import About, Result, score_of
@@ -86,16 +86,12 @@ def compare(
 
 def contenders(methods: Sequence[str | Contender]) -> tuple[Contender, ...]:
     """The contenders of these names, or as they are given. ValueError for an unknown name, and for one given twice."""
-    known = {contender.name: contender for contender in CONTENDERS}
-    for method in methods:
-        if not isinstance(method, Contender) and method not in known:
-            raise ValueError(f"no method {method!r}: {did_you_mean(method, known) or f'choose from {list(known)}'}")
-    crew = tuple(method if isinstance(method, Contender) else known[method] for method in methods)
+    crew = tuple(method if isinstance(method, Contender) else contender_of(method) for method in methods)
     names = [contender.name for contender in crew]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"the methods name {twice} twice: name each once, the baseline first")
     if not crew:
-        raise ValueError(f"no method is named: choose from {list(known)}")
+        raise ValueError(f"no method is named: choose from {[contender.name for contender in CONTENDERS]}")
     return crew
 
 

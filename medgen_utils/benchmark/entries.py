@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +21,7 @@ from medgen_utils.benchmark.elsewhere import FINE_TUNED, FROZEN, Elsewhere, feat
 from medgen_utils.clinic import NEW_HOSPITAL, Hospital
 from medgen_utils.data import load
 from medgen_utils.domains import DomainDataset
+from medgen_utils.tables import did_you_mean
 from medgen_utils.training import ERM, Augmentation, flips, flips_and_turns
 
 PROTOCOL = 2
@@ -197,6 +199,23 @@ CONTENDERS = (
     Contender("co-teaching", "noisy labels", concept_shift.CoTeaching, {"forget_rate": (0.2, 0.05, 0.4)}),
 )  # fmt: skip
 PRIMARY = tuple(contender.name for contender in CONTENDERS if contender.primary)
+
+
+def contender_of(name: str) -> Contender:
+    """The contender of this name. ValueError where none has it (of an earlier version of the entries, say)."""
+    return _named(name, CONTENDERS, "method")
+
+
+def problem_of(name: str) -> Problem:
+    """The problem of this name. ValueError where none has it (of an earlier version of the entries, say)."""
+    return _named(name, PROBLEMS, "problem")
+
+
+def _named(name: str, entries: tuple, kind: str) -> Any:
+    known = {entry.name: entry for entry in entries}
+    if name not in known:
+        raise ValueError(f"no {kind} {name!r}: {did_you_mean(name, known) or f'choose from {list(known)}'}")
+    return known[name]
 
 
 def _clinic(name: str, hospitals: tuple[Hospital, ...], balanced: bool = True) -> Problem:

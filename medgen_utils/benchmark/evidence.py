@@ -17,7 +17,7 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
+from medgen_utils.benchmark.entries import PROBLEMS, PROTOCOL, contender_of, problem_of
 from medgen_utils.benchmark.protocol import KEY, SCORES, Task, run_task
 from medgen_utils.benchmark.result import About, Result
 from medgen_utils.benchmark.runs import provenance
@@ -243,10 +243,10 @@ def repeat(row: pd.Series | dict, device: str = "cpu") -> Repeat:
 
 def _task_of(row: dict) -> Task:
     """The run of a row, at the row's steps and width."""
-    contender = next((c for c in CONTENDERS if c.name == row["method"]), None)
-    problem = next((p for p in PROBLEMS if p.name == row["problem"]), None)
-    if contender is None or problem is None:
-        raise ValueError(f"{row['method']!r} on {row['problem']!r} is not among the entries: repeat it with its commit")
+    try:
+        contender, problem = contender_of(row["method"]), problem_of(row["problem"])
+    except ValueError as error:
+        raise ValueError(f"{error}; or repeat the row with its commit, {row['commit']}") from None
     width = problem.width if problem.elsewhere else int(str(row["backbone"]).rsplit(" ", 1)[1])
     steps = row["steps"] / contender.passes
     left_out = tuple(str(row["left_out"]).split(" + "))

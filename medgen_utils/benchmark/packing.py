@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from medgen_utils.benchmark.entries import CONTENDERS, PROBLEMS, PROTOCOL
+from medgen_utils.benchmark.entries import PROTOCOL, contender_of, problem_of
 from medgen_utils.benchmark.evidence import (
     COLUMNS,
     MANIFEST,
@@ -111,13 +111,12 @@ def _pack_predictions(problem_name: str, picked: pd.DataFrame, work: Path, folde
     Of a run that was made elsewhere, so that only the store has its log odds, these are kept. None where ``work`` has
     none of the picked ones: the store stays as it is.
     """
-    problem = next(p for p in PROBLEMS if p.name == problem_name)
+    problem = problem_of(problem_name)
     path = folder / predictions_file(problem_name, PROTOCOL)
     stored, here = _log_odds(path), {}
     for row in picked.itertuples():
         run = (row.method, row.left_out, int(row.trial), int(row.seed))
-        contender = next(c for c in CONTENDERS if c.name == row.method)
-        file = work / Task(problem, contender, (row.left_out,), row.trial, row.seed).file
+        file = work / Task(problem, contender_of(row.method), (row.left_out,), row.trial, row.seed).file
         if file.exists():
             with np.load(file) as one:
                 here[run] = one["index"], one["log_odds"]
@@ -153,7 +152,7 @@ def _ensemble(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     """
     frame = load_predictions(path)
     found = []
-    seeds = next(p.seeds for p in PROBLEMS if p.name == rows["problem"].iloc[0])
+    seeds = problem_of(rows["problem"].iloc[0]).seeds
     for target, images in frame[frame["algorithm"] == BASELINE].groupby("domain"):
         trials = images.drop_duplicates("seed").set_index("seed")["trial"]
         mine = rows[(rows["method"] == BASELINE) & (rows["left_out"] == target)]

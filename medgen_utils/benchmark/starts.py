@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from medgen_utils.benchmark.elsewhere import FROZEN
-from medgen_utils.benchmark.entries import PROBLEMS, PROTOCOL
+from medgen_utils.benchmark.entries import PROBLEMS, PROTOCOL, problem_of
 from medgen_utils.benchmark.evidence import RUNS, SoFar, about_rows, budget_runs, load_rows, path_of
 from medgen_utils.benchmark.protocol import KEY
 from medgen_utils.benchmark.result import Result
@@ -65,7 +65,7 @@ def by_steps(starts: dict[str, str] = STARTS) -> pd.DataFrame:
     """
     frames = []
     for start, name in starts.items():
-        problem = next(p for p in PROBLEMS if p.name == name)
+        problem = problem_of(name)
         runs = budget_runs(name)
         if problem.elsewhere is FROZEN:
             runs = runs[runs["steps"] == problem.steps]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from medgen_utils.benchmark import entries as registry
 from medgen_utils.benchmark import evidence, packing, sweep
 from tests.benchmark.small import CREW, PROBLEM
 
@@ -16,9 +17,9 @@ def work(tmp_path_factory):
 
 @pytest.fixture
 def entries(monkeypatch):
-    for module in (evidence, packing):
+    for module in (evidence, registry):
         monkeypatch.setattr(module, "PROBLEMS", (PROBLEM,))
-        monkeypatch.setattr(module, "CONTENDERS", CREW)
+    monkeypatch.setattr(registry, "CONTENDERS", CREW)
 
 
 @pytest.fixture

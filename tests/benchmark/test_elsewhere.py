@@ -8,6 +8,7 @@ from torch import nn
 
 from medgen_utils.backbones import SmallCNN, WeightsUnavailable, lite0_weights
 from medgen_utils.benchmark import Task, board, evidence, packing, run_task, sweep
+from medgen_utils.benchmark import entries as registry
 from medgen_utils.benchmark.board import progress, read_board
 from medgen_utils.benchmark.elsewhere import (
     FINE_TUNED,
@@ -102,8 +103,9 @@ def test_the_published_network_gives_features_and_is_tuned_slowly():
 def mixed(store, tmp_path, monkeypatch):
     """The small store with the rows of the small CNN, and those of another network packed beside them."""
     problems, crew = (PROBLEM, FROZEN_SMALL), (*CREW, BY_NAME["CORAL"])
-    for module in (evidence, packing, board):
+    for module in (evidence, registry, board):
         monkeypatch.setattr(module, "PROBLEMS", problems)
+    for module in (registry, board):
         monkeypatch.setattr(module, "CONTENDERS", crew)
     monkeypatch.setattr(board, "path_of", lambda file: store / file)
     before = evidence.read()

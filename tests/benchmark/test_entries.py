@@ -216,3 +216,12 @@ def test_the_literature_map_counts_a_method_to_the_family_of_the_scoreboard():
     }
     assert {"IRM", "VREx", "Fishr", "Fish", "CORAL"} <= set(said)
     assert {name: family for name, family in said.items() if family != families[name]} == {}
+
+
+def test_an_entry_is_found_by_its_name_and_no_other():
+    assert entries.contender_of("group DRO") in CONTENDERS and entries.contender_of("group DRO").name == "group DRO"
+    assert entries.problem_of("mitosis") in PROBLEMS and entries.problem_of("mitosis").name == "mitosis"
+    with pytest.raises(ValueError, match="no method 'corall': did you mean 'CORAL'"):
+        entries.contender_of("corall")
+    with pytest.raises(ValueError, match=r"no problem 'breast ultrasound': (did you mean|choose from)"):
+        entries.problem_of("breast ultrasound")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from medgen_utils.benchmark import KEY, evidence, packing, sweep
+from medgen_utils.benchmark import entries as registry
 from medgen_utils.benchmark.evidence import RUNS
 from medgen_utils.benchmark.runs import read_results
 from medgen_utils.benchmark.standings import ALL_SEEDS, standings
@@ -87,7 +88,7 @@ def test_ensembles_of_two_problems_with_the_same_targets_do_not_mix_and_one_seed
     work, tmp_path, monkeypatch, entries
 ):
     larger, one_seed = replace(PROBLEM, name="larger"), replace(PROBLEM, name="one seed", seeds=1)
-    monkeypatch.setattr(packing, "PROBLEMS", (PROBLEM, larger, one_seed))
+    monkeypatch.setattr(registry, "PROBLEMS", (PROBLEM, larger, one_seed))
     small = pd.read_csv(work / "runs.csv")
     others = [small.assign(problem="larger", auroc=small["auroc"] / 2), small[small["seed"] == 0]]
     others[1] = others[1].assign(problem="one seed")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from medgen_utils.benchmark import by_steps, same_size, starts
-from medgen_utils.benchmark.entries import PROBLEMS
+from medgen_utils.benchmark.entries import problem_of
 from medgen_utils.benchmark.evidence import COLUMNS
 from medgen_utils.benchmark.starts import STARTS
 
@@ -31,9 +31,9 @@ def store(monkeypatch, *parts):
 
 
 def test_every_start_is_a_problem_of_the_board_at_one_size():
-    problems = {problem.name: problem for problem in PROBLEMS}
-    assert {problems[name].size for name in STARTS.values()} == {64}
-    assert len({problems[name].backbone for name in STARTS.values()}) == len(STARTS)
+    problems = [problem_of(name) for name in STARTS.values()]
+    assert {problem.size for problem in problems} == {64}
+    assert len({problem.backbone for problem in problems}) == len(STARTS)
 
 
 def test_the_best_of_three_trials_of_each_start_at_the_sites_that_all_have(monkeypatch):
@@ -63,7 +63,7 @@ def test_what_is_not_finished_is_lacking_and_one_start_is_no_comparison(monkeypa
 
 
 def test_longer_training_is_a_point_a_site_and_steps_and_frozen_features_stand_at_their_budget(monkeypatch):
-    budget = next(problem.steps for problem in PROBLEMS if problem.name == STARTS["ImageNet, frozen"])
+    budget = problem_of(STARTS["ImageNet, frozen"]).steps
 
     def runs(problem):
         return pd.DataFrame([
