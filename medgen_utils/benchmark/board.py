@@ -65,8 +65,9 @@ class Board(NamedTuple):
 
     @property
     def seeds(self) -> int:
-        """Seeds that every method has at every unit; at some there may be more."""
-        return int(_seeds(self.rows[self.rows["seed"] != ALL_SEEDS]).min()) if len(self.rows) else 0
+        """Seeds that every method has at every unit, at some there may be more; one where a seed draws the clinic."""
+        alone = self.final[self.final["seed"] != ALL_SEEDS] if len(self.rows) else self.rows
+        return int(alone.groupby("unit")["seed"].nunique().min()) if len(alone) else 0
 
     @property
     def _lacking(self) -> str:
@@ -81,6 +82,7 @@ class Board(NamedTuple):
         above, clear = (rest["difference"] > 0).sum(), (rest["low"] > 0).sum()
         seeds = f"{self.seeds} seed{'s' * (self.seeds > 1)} at each of {units} units"
         most, least = (f"{row['difference']:+.3f} ({row['method']})" for row in (best, worst))
+        smallest = f"{best['smallest']:.3f}" if best["smallest"] >= 0.001 else "below .001"
         later = f" Not finished there yet: {self._lacking}." if self.lacking else ""
         if len(rest) == 1:
             gain = f"{best['difference']:+.3f}, better at {best['gains']}"
@@ -93,7 +95,7 @@ class Board(NamedTuple):
             )
         return Markdown(
             f"On {self.problem} {led}"
-            f"The smallest p value that {units} units can give in a sign-flip test is {best['smallest']:.3f}.{later}"
+            f"The smallest p value that {units} units can give in a sign-flip test is {smallest}.{later}"
         )
 
 

@@ -41,6 +41,12 @@ def test_scores_are_means_over_seeds_and_the_best_follows_the_baseline(small):
     assert found.say().data.endswith("Not finished there yet: late.")
 
 
+def test_a_clinic_drawn_anew_for_each_seed_has_one_seed_and_small_p_values_are_not_written_as_zero():
+    found = read_board("clinic: acquisition")
+    assert found.seeds == 1 and len(found.scores) == found.rows["seed"].nunique() == 20
+    assert "1 seed at each of 20 units" in found.say().data and "sign-flip test is below .001." in found.say().data
+
+
 def test_the_store_is_read_once(small, monkeypatch):
     reads, rows = [], evidence.read(problem="small")
     for module in (board, evidence):
