@@ -65,6 +65,23 @@ def test_inside_the_bounds_the_error_is_that_of_the_fit(seed):
     assert (gain.high - gain.low) / 2 == pytest.approx(stats.t.ppf(0.975, 11) * error, rel=0.01)
 
 
+@pytest.mark.parametrize("factor", [-1e-4, 1e3])
+def test_a_gain_in_another_unit_is_the_same_gain(factor):
+    frame = drawn(sites=4, scanners=2, seeds=2, sd=(0.03, 0.02, 0.01))
+    gain, other = mixed_gain(frame), mixed_gain(frame.assign(value=factor * frame["value"]))
+    spread = np.array([gain.high - gain.low, gain.sd_site, gain.sd_scanner, gain.sd_seed])
+    expected = abs(factor) * spread
+    assert other.value == pytest.approx(factor * gain.value, rel=1e-3)
+    found = [other.high - other.low, other.sd_site, other.sd_scanner, other.sd_seed]
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-3 * expected[0])
+
+
+def test_equal_differences_have_no_spread():
+    gain = mixed_gain(drawn(sites=4, scanners=2, sd=(0.0, 0.0, 0.0)))
+    assert (gain.value, gain.low, gain.high) == pytest.approx((0.02,) * 3, abs=1e-5)
+    assert (gain.sd_site, gain.sd_scanner, gain.sd_seed) == pytest.approx((0, 0, 0), abs=1e-4)
+
+
 @pytest.mark.parametrize(("sites", "seeds", "told"), [(1, 3, "1 site"), (4, 1, "one difference a site")])
 def test_what_cannot_be_told_apart_is_refused(sites, seeds, told):
     with pytest.raises(ValueError, match=told):
