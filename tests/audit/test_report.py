@@ -59,6 +59,15 @@ def test_the_reference_threshold_finds_the_asked_share_there_and_is_used_elsewhe
     assert best >= home["sensitivity"]
 
 
+@pytest.mark.parametrize(
+    ("reference", "threshold", "asked"), [("home", None, 0.8), ("home", 0.5, None), (None, None, None)]
+)
+def test_the_asked_sensitivity_is_reported_where_it_set_the_threshold(csv, reference, threshold, asked):
+    options = {"threshold": threshold, "sensitivity": 0.8, "n_resamples": 50}
+    found = audit(read(csv(table()), prob=["p"]), reference, **options)
+    assert found.report["sensitivity"] == asked
+
+
 def test_identical_domains_are_within_noise_and_a_broken_one_is_beyond():
     rng = np.random.default_rng(2)
     n = 2000
@@ -89,7 +98,7 @@ def test_two_seeds_of_a_model_are_averaged():
 @pytest.mark.parametrize("k", [3, 6])
 def test_more_than_two_classes(csv, k):
     result = audit(read(csv(table(k=k)), prob=["prob"]), "home", n_resamples=100)
-    assert result.report["classes"] == k
+    assert result.report["classes"] == k and result.report["sensitivity"] is None, "no threshold finds a share of three"
     assert set(result.metrics["metric"]) == {*NAMES, "calibration_error"}
     assert "Macro mean" in render(result.report)
 
