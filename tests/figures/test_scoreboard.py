@@ -140,6 +140,21 @@ def test_two_intervals_draw_both_bars_of_every_method_where_they_are():
     }  # fmt: skip
 
 
+def test_predictions_show_what_was_predicted_and_what_came():
+    table = pd.DataFrame(
+        [["shortcut", "a", "gain", 0.05, 0.01, 0.09, "borne out"],
+         ["shortcut", "b", "gain", 0.0, -0.01, 0.005, "refuted"],
+         ["graders", "c", "no gain", 0.0, -0.03, 0.03, "open"]],
+        columns=["shift", "method", "predicted", "value", "low", "high", "verdict"],
+    )  # fmt: skip
+    axis = scoreboard.predictions(table).axes[0]
+    dots = [line for line in axis.lines if len(line.get_xdata()) == 1 and line.get_marker() in "^ov"]
+    assert [(dot.get_marker(), dot.get_xdata()[0]) for dot in dots] == [("^", 0.05), ("^", 0.0), ("o", 0.0)]
+    assert len({dot.get_color() for dot in dots}) == 3
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["shortcut: a", "shortcut: b", "graders: c"]
+    assert scoreboard.predictions(table[:0]) is None
+
+
 def test_two_intervals_of_nothing_are_no_figure():
     assert scoreboard.two_intervals(pd.DataFrame()) is None
 
