@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from importlib import metadata
 
+import pandas as pd
+
 from medgen_utils.data import find
 from medgen_utils.machine import device_name, training_device
 from medgen_utils.plotting import use_house_style
@@ -56,6 +58,7 @@ def setup(chapter: str, data: tuple[str, ...] = ()) -> Context:
     announced here and downloaded when the chapter loads it.
     """
     use_house_style()
+    pd.set_option("display.max_colwidth", 80)  # the scanners of a hospital are a list
     device = training_device()
     versions = {name: metadata.version(name).split("+")[0] for name in PACKAGES}
     full = mode() == "full"

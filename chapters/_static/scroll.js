@@ -2,7 +2,7 @@
 // where more of it is. The shade lies above the content, so it is seen on striped rows and in the dark as well.
 (() => {
   "use strict";
-  const WIDE = "article .pst-scrollable-table-container, article .cell_output .text_html, article pre, article div.math";
+  const WIDE = "article .pst-scrollable-table-container, article .cell_output .text_html, article pre, article div.math, article .medgen-sortable > div[role=region]";
   const frames = new WeakMap();
 
   // The element that holds the shades and stays in place: the block around code is one already, others get one.
@@ -28,7 +28,7 @@
     frame.classList.toggle("mg-more-left", hidden > 1 && scroller.scrollLeft > 1);
     frame.classList.toggle("mg-more-right", hidden > 1 && scroller.scrollLeft < hidden - 1);
     scroller.tabIndex = hidden > 1 ? 0 : -1; // the arrow keys scroll what has the focus
-    if (scroller.querySelector("table")) {
+    if (scroller.querySelector("table") && !scroller.closest(".medgen-sortable")) { // that one names itself
       scroller.setAttribute("role", "group");
       scroller.setAttribute("aria-label", hidden > 1 ? "Table, scrolls sideways" : "Table");
     }

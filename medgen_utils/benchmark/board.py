@@ -89,8 +89,8 @@ class Board(NamedTuple):
             led = f"{best['method']} stands beside ERM, with {seeds}: {gain}. "
         else:
             led = (
-                f"{len(rest)} remedies stand beside ERM, with {seeds}. {above} of their means lie above ERM's, "
-                f"from {most} down to {least}; "
+                f"{len(rest)} remedies stand beside ERM, with {seeds}. "
+                f"Their means go from {most} down to {least} around ERM's, {above} of them above it; "
                 f"{clear} of the intervals over units {'lies' if clear == 1 else 'lie'} above zero. "
             )
         return Markdown(

@@ -68,7 +68,7 @@ class LeftOut:
         """The mean difference with the number of domains, hospitals and seeds behind it."""
         table, seeds = self.differences(), self.frame["seed"].nunique()
         sites = table["site"].nunique()
-        units = f"{len(table)} domains" + (f" in {sites} hospitals or centres" if sites < len(table) else "")
+        units = f"{len(table)} domains" + (f" in {sites} hospitals or groups of centres" if sites < len(table) else "")
         return f"{table['value'].mean():+.3f} over {units}, {seeds} seed{'s' if seeds != 1 else ''}"
 
 

@@ -6,7 +6,6 @@ sentence is honest by construction: how many units, which interval, "within nois
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -197,9 +196,9 @@ class Result:
         return runs.groupby(["method", "unit"], sort=False)["value"].mean().reset_index()
 
     def _each(self, name: str) -> pd.Series:
-        """The method's difference from the baseline at each unit."""
+        """The method's difference from the baseline at each unit, in the order of the table and of the figure."""
         table = self._by_unit(self._pair(name)).pivot(index="unit", columns="method", values="value")
-        return table[name] - table[self.methods[0]]
+        return (table[name] - table[self.methods[0]]).reindex(dict.fromkeys(self.scores()["unit"]))
 
     def _pair(self, name: str) -> pd.DataFrame:
         """The rows of a method and the baseline, without images that only one of two runs with a seed has tested."""
@@ -311,27 +310,29 @@ class Result:
             )
         if len(self.methods) == 1:
             scores = self.scores()
-            values = scores.loc[scores["method"] == self.methods[0], "value"].to_numpy()
+            values = scores[scores["method"] == self.methods[0]].set_index("unit")["value"]
             if len(values) <= FEW:
-                return Markdown(f"{self.methods[0]} reaches {_points(values, sign=False)} {name} {where}.")
-            mean, low, high = t_interval(values)
+                return Markdown(f"{self.methods[0]} reaches {_points(values, len(targets) > 1, '')} {name} {where}.")
+            mean, low, high = t_interval(values.to_numpy())
             covers = f"{low:.3f} to {high:.3f}, over {len(values)} {self._units(len(values))}"
             return Markdown(f"{self.methods[0]} reaches {mean:.3f} {name} {where} ({covers}).")
         sentences = []
         for row in self.differences().itertuples():
-            d = self._each(row.method).to_numpy()
-            text = f"**{row.method}** moves the {name} {where} by {row.value:+.3f}"
+            d = self._each(row.method)
+            text = f"**{row.method}** moves the {name} {where} by {row.value:+z.3f}"
             if np.isnan(row.low):
-                text += f" ({_points(d)}): {row.units} {self._units(row.units)}, too few for an interval"
+                text += (
+                    f" ({_points(d, len(targets) > 1)}): {row.units} {self._units(row.units)}, too few for an interval"
+                )
             else:
-                text += f" ({row.low:+.3f} to {row.high:+.3f}, {row.interval}"
-                text += f"; {_points(d)})" if row.units in range(2, FEW + 1) else ")"
+                text += f" ({row.low:+z.3f} to {row.high:+z.3f}, {row.interval}"
+                text += f"; {_points(d, len(targets) > 1)})" if row.units in range(2, FEW + 1) else ")"
                 text += ": within noise" if row.low <= 0 <= row.high else ""
                 if row.low > 0 or row.high < 0:
                     text += f", better on {row.better} of {row.units} {self._units(row.units)}"
             sentences.append(text + ".")
         if len(sentences) > 1:
-            sentences.append(f"These are {len(sentences)} comparisons with {self.methods[0]}, not corrected for it.")
+            sentences.append(f"These are {len(sentences)} comparisons with *{self.methods[0]}*, not corrected for it.")
         return Markdown(" ".join(sentences))
 
     def in_brief(self) -> Markdown:
@@ -356,5 +357,6 @@ def score_of(metric: str, y: np.ndarray, prob: np.ndarray) -> float:
     return METRICS[metric](y, prob)
 
 
-def _points(values: Sequence[float], sign: bool = True) -> str:
-    return ", ".join(f"{value:+.3f}" if sign else f"{value:.3f}" for value in values)
+def _points(values: pd.Series, named: bool, sign: str = "+z") -> str:
+    """The values of a few units, each with its name if ``named``."""
+    return ", ".join(f"{unit} " * named + f"{value:{sign}.3f}" for unit, value in values.items())

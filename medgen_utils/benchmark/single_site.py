@@ -74,4 +74,4 @@ def single_site_studies(problem: str, methods: Sequence[str] | None = None, prot
         seeds |= set(both["seed"])
         frames.append(paired_difference(both, name, BASELINE).assign(method=name))
     frame = pd.concat(frames, ignore_index=True)[["method", "domain", "value", "low", "high"]]
-    return SingleSites(frame, evidence.result(problem, [BASELINE], protocol=protocol).about, len(seeds))
+    return SingleSites(frame, evidence.result(problem, [BASELINE, *names], protocol=protocol).about, len(seeds))

@@ -49,7 +49,7 @@ def families(functions: dict[str, Augmentation], sources: Tensor, new: Tensor, n
         axis.set(title=name, xlim=(0, 0.8), ylim=(0, None), xticks=(0, 0.4, 0.8))
     axes[0, 0].set_ylabel("spread of an image")
     figure.supxlabel("mean grey value of an image", fontsize=11)
-    for text, (across, up), colour in (("sources", (0.97, 0.9), 0), (new_name, (0.03, 0.06), 1)):
+    for text, (across, up), colour in (("sources", (0.58, 0.9), 0), (new_name, (0.03, 0.06), 1)):
         axes[0, 0].text(across, up, text, transform=axes[0, 0].transAxes, color=plotting.PALETTE[colour],
                         ha="right" if across > 0.5 else "left", fontsize=11)  # fmt: skip
     plt.close(figure)

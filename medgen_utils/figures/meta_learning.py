@@ -195,19 +195,18 @@ def _scores_of_patients(result: Result) -> pd.DataFrame:
 
 
 def duels(result: Result, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Pairs of methods of a result, a row a pair "beside that: this": seconds of a run of each, difference, interval.
+    """Pairs of methods of a result, a row a pair "beside that: this": difference with its interval.
 
     The interval is over patients and seeds; ``better``: seeds at which the first of the pair is ahead.
     """
-    seconds = result.frame.groupby("algorithm")["seconds"].mean()
     rows = {}
     for one, other in pairs:
         row = result.only(other, one).differences().iloc[0]
         ahead = f"{row['better']} of {row['units']} seeds"
-        rows[f"beside {other}: {one}"] = [seconds[one], seconds[other], row["value"], row["low"], row["high"], ahead]
-    columns = ["s", "s beside", "difference", "low", "high", "better"]
+        rows[f"beside {other}: {one}"] = [row["value"], row["low"], row["high"], ahead]
+    columns = ["difference", "low", "high", "better"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.round(dict.fromkeys(columns[:2], 1) | dict.fromkeys(columns[2:5], 3))
+    return table.round(3)
 
 
 def by_number(results: dict[int, Result]) -> Figure:

@@ -122,6 +122,7 @@ def differences(results: dict[str, Result], rows: Sequence[str]) -> Figure:
         part = table[table["method"].isin(rows)].sort_values("method", key=lambda c: c.map(list(rows).index))
         plotting.interval_plot(part, "method", "domain", reference=0, reference_label="", axis=axis,
                                label=f"{name}: AUROC minus that of ERM")  # fmt: skip
+        axis.tick_params(labelbottom=True)
     plt.close(figure)
     lines = [f"{name}: {each.about.line(each.frame['seed'].nunique())}" for name, each in results.items()]
     return plotting.footer(figure, " · ".join(lines), [info for each in results.values() for info in each.about.credit])
@@ -155,7 +156,8 @@ def noticed(table: pd.DataFrame) -> Figure:
     for axis, change in zip(axes.flat, changes, strict=False):
         part = table[table["change"] == change]
         for i, (name, line) in enumerate(part.groupby("monitor", sort=False)):
-            axis.step(line["month"], line["value"], where="post", color=PALETTE[i], label=name,
+            months, shares = [*line["month"], line["month"].iloc[-1] + 1], [*line["value"], line["value"].iloc[-1]]
+            axis.step(months, shares, where="post", color=PALETTE[i], label=name,
                       linestyle=("-", "--", "-.")[i % 3], linewidth=2)  # fmt: skip
         axis.set_title(f"{change}\nAUROC {part['harm'].iloc[0]:+z.2f}", loc="left", fontsize=10, color=INK)
         axis.set(ylim=(-0.03, 1.03), xticks=(1, 4, 8, 12))

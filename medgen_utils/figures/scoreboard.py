@@ -81,7 +81,7 @@ def gains(board: Board, limit: float = 0.1) -> Figure | None:
         plt.Line2D([], [], linestyle="", marker=plotting.MARKERS[k % 7], color=plotting.PALETTE[k % 7], label=unit)
         for k, unit in enumerate(names)
     ]
-    axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.03), ncols=2, fontsize=9.5)
+    figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=9.5)  # as wide as the names need
     plt.close(figure)
     return figure
 
@@ -109,7 +109,8 @@ def target_against_in_domain(board: Board, baseline: str = "ERM") -> Figure:
     names = list(rows["family"].drop_duplicates())
     for k, name in enumerate(names):
         part = rows[rows["family"] == name]
-        style = {"marker": plotting.MARKERS[k % 7], "color": plotting.PALETTE[k % 7]}
+        colour = plotting.PALETTE[k % 7]
+        style = {"marker": plotting.MARKERS[k % 7], "edgecolors": colour, "facecolors": colour if k < 7 else "none"}
         axis.scatter(part["in_domain"], part["value"], s=46, label=name, zorder=3, **style)
     axis.annotate(baseline, (at["in_domain"], at["value"]), (6, -12), textcoords="offset points", fontsize=10)
     for name in [rows["value"].idxmax(), rows["value"].idxmin()]:
@@ -252,6 +253,7 @@ def two_intervals(table: pd.DataFrame, baseline: str = "ERM") -> Figure | None:
         axis.hlines(at, table[start + "low"], table[start + "high"], color=color, linewidth=2)
         axis.plot(table[start + "difference"], at, plotting.MARKERS[k], color=color, markersize=6, label=word)
     plotting.name_rows(axis, names, "difference in AUROC", 0.0, baseline)
+    axis.locator_params(axis="x", nbins=6)
     axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.03), ncols=2, fontsize=9.5)
     plt.close(figure)
     return figure
@@ -302,7 +304,8 @@ def published(both: pd.DataFrame) -> Figure | None:
         line(0, color=plotting.QUIET, linestyle=":", linewidth=1.4)
     axis.plot(both["theirs"], both["ours"], "o", color=plotting.PALETTE[0], markersize=7)
     for name, row in both.iterrows():
-        axis.annotate(name, (row["theirs"], row["ours"]), (6, 4), textcoords="offset points", fontsize=10)
+        up = -13 if abs(row["ours"]) < 0.2 else 4  # below the line at zero, not on it
+        axis.annotate(name, (row["theirs"], row["ours"]), (6, up), textcoords="offset points", fontsize=10)
     axis.set(xlabel="DomainBed: points of accuracy, minus ERM", ylabel="here: hundredths of AUROC, minus ERM")
     axis.margins(0.16)
     plt.close(figure)

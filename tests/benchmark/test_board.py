@@ -141,8 +141,9 @@ def test_a_board_of_several_remedies_counts_them_and_names_the_ends():
         final = property(lambda self: final)
 
     said = Told("p", runs, table, (), 0.01).say().data
-    assert "3 remedies stand beside ERM, with 2 seeds at each of 3 units. 2 of their means lie above ERM's" in said
-    assert "from +0.030 (a) down to -0.020 (c); 1 of the intervals over units lies above zero" in said
+    assert "3 remedies stand beside ERM, with 2 seeds at each of 3 units. Their means" in said
+    assert "from +0.030 (a) down to -0.020 (c) around ERM's, 2 of them above it; 1 of the intervals" in said
+    assert "1 of the intervals over units lies above zero" in said
     assert "3 units can give in a sign-flip test is 0.250." in said and "Not finished" not in said
     two = table.assign(low=[0, 0.01, 0.001, -1])
     assert "2 of the intervals over units lie above zero" in Told("p", runs, two, (), 0.01).say().data

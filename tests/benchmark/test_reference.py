@@ -62,7 +62,7 @@ def test_the_sentence_sorts_the_domains_and_counts_hospitals(stored):
     parts = [f"{where} {name} {table.loc[name, 'value']:+.3f}" for where, name in
              (("ahead at", "A"), ("behind at", "B"), ("within the noise at", "C"))]  # fmt: skip
     assert [part for part in parts if part not in text] == []
-    assert "3 domains in 2 hospitals or centres, 3 seeds" in text
+    assert "3 domains in 2 hospitals or groups of centres, 3 seeds" in text
 
 
 def test_a_figure_has_a_line_a_domain_and_two_points_on_it(stored):

@@ -64,7 +64,7 @@ def test_a_few_stored_units_are_shown_and_get_no_interval():
     result = stored([0.01, 0.02, -0.03, 0.04])
     words = result.say().data
     assert np.isnan(result.differences()["low"]).all() and "low" not in result.table().columns
-    assert "+0.010, +0.020, -0.030, +0.040" in words and "4 domains, too few for an interval" in words
+    assert "(D0 +0.010, D1 +0.020, D2 -0.030, D3 +0.040)" in words and "4 domains, too few for an interval" in words
 
 
 def test_six_units_are_few_and_seven_are_not():
@@ -91,6 +91,14 @@ def test_the_points_of_a_few_units_are_listed_and_a_single_one_is_its_mean(n, li
     words = images(0.5, seeds=1, domains=[f"D{i}" for i in range(n)], n=60).say().data
     points = re.search(r"; ([^;)]*)\)", words)
     assert len(points[1].split(", ")) == listed if points else listed == 0
+
+
+def test_points_are_named_and_stand_in_the_order_of_the_table_and_seeds_are_not_named():
+    frame = stored([0.01, 0.02, -0.03]).frame.replace({"domain": {"D0": "north", "D1": "east", "D2": "west"}})
+    result = Result(frame, ("ERM", "remedy"), ABOUT)
+    assert "(north +0.010, east +0.020, west -0.030)" in result.say().data
+    assert [name for name in result.table() if name in {"north", "east", "west"}] == ["north", "east", "west"]
+    assert "seed" not in re.search(r"; ([^;)]*)\)", images(0.5).say().data)[1]
 
 
 def test_the_interval_over_patients_is_wider_with_seeds_that_differ():

@@ -94,4 +94,6 @@ def test_a_panel_a_change_with_its_harm_and_a_step_a_monitor():
     visible = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title(loc="left") for axis in visible] == [f"{c}\nAUROC -0.20" for c in "abc"]
     assert [line.get_label() for line in visible[0].lines] == ["one", "two"]
-    np.testing.assert_allclose(visible[0].lines[0].get_ydata(), [1 / 12, 1])
+    x, y = visible[0].lines[0].get_data()
+    np.testing.assert_allclose(y, [1 / 12, 1, 1])
+    assert list(x) == [1, 12, 13], "the last month is a step too, not an end"

@@ -174,7 +174,7 @@ def test_a_family_that_the_correction_leaves_is_framed_and_a_missing_one_is_empt
 def test_scanners_of_one_hospital_are_named_without_it():
     renamed = rows().replace({unit: f"Rio: {unit}" for unit in UNITS})
     board = BOARD._replace(rows=renamed, table=standings(renamed).assign(primary=False, holm=np.nan))
-    legend = scoreboard.gains(board).axes[0].get_legend()
+    legend = scoreboard.gains(board).legends[0]
     assert [text.get_text() for text in legend.get_texts()] == sorted(UNITS)
-    legend = scoreboard.gains(BOARD).axes[0].get_legend()
+    legend = scoreboard.gains(BOARD).legends[0]
     assert [text.get_text() for text in legend.get_texts()] == sorted(UNITS)
