@@ -1,6 +1,6 @@
 """One protocol for every method: the fair experiment, the sweep of all of them. Chapters: remedies, scoreboard."""
 
-from medgen_utils.benchmark import evidence, spread
+from medgen_utils.benchmark import evidence, mechanisms, spread
 from medgen_utils.benchmark.cheating import cheating
 from medgen_utils.benchmark.comparison import compare
 from medgen_utils.benchmark.duels import deal, pool_of
@@ -27,7 +27,8 @@ __all__ = [
     "KEY", "ON_FEATURES", "RULES", "SCRATCH", "About", "Contender", "OneSource", "Result", "Task",
     "best_pool", "by_steps", "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen",
     "compare_pools", "deal", "dealt_out", "evidence", "few_labels", "few_patients", "find_budget", "keep_labels",
-    "leak", "left_out", "look_inside", "part", "pool_of", "pooled", "provenance", "read_results", "repair_control",
+    "leak", "left_out", "look_inside", "mechanisms", "part", "pool_of", "pooled", "provenance", "read_results",
+    "repair_control",
     "run", "run_task", "same_size", "single_site_studies", "site_probes", "spread", "sweep", "together",
     "train_at_home", "train_on_each", "watch",
 ]  # fmt: skip
