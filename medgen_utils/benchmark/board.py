@@ -26,7 +26,7 @@ from medgen_utils.benchmark.standings import (
     leaves_two,
     standings,
 )
-from medgen_utils.evaluation import holm
+from medgen_utils.evaluation import holm, t_interval
 
 PRIMARY = [c.name for c in CONTENDERS if c.primary and c.family != "reference"] + [ENSEMBLE]
 CONFIRMING = ("breast hospitals", "mitosis", "breast scanners")  # of the primary family, as the protocol says
@@ -155,6 +155,28 @@ def primary_family(boards: Sequence[Board]) -> pd.DataFrame:
     rows = pd.concat([found.table.loc[found.table["primary"], columns] for found in boards if len(found.table)])
     rows = rows.assign(holm=holm(rows["p_value"].to_numpy()))
     return rows.sort_values("p_value", ignore_index=True)
+
+
+def winners(scores: Mapping[str, pd.DataFrame], level: float = 0.95) -> pd.DataFrame:
+    """Does the best of one problem win at another? A row a problem and each other's best; none where it is the same.
+
+    scores: by problem, a row a unit and a column a method (`Board.scores`); ERM and the references take no part.
+    Columns at, best (the highest mean there), visitor (the best of ``of``), of, units, value (best minus visitor, mean
+    over the units of ``at``), low, high. Who is best was read off these very units, so Student's interval is
+    Bonferroni's over all pairs of methods at all problems: together they hold with this ``level`` (of a null board, on
+    which every method is ERM, less than 1 - level has an interval above zero).
+    """
+    aside = [BASELINE, LONGER, ENSEMBLE, *REFERENCES]
+    tables = {name: table.drop(columns=aside, errors="ignore") for name, table in scores.items()}
+    best = {name: table.mean().idxmax() for name, table in tables.items()}
+    tried = sum(table.shape[1] * (table.shape[1] - 1) / 2 for table in tables.values())
+    rows = []
+    for at, table in tables.items():
+        for of, visitor in best.items():
+            if visitor != best[at] and visitor in table:
+                gain = (table[best[at]] - table[visitor]).to_numpy()
+                rows.append([at, best[at], visitor, of, len(gain), *t_interval(gain, 1 - (1 - level) / tried)[:3]])
+    return pd.DataFrame(rows, columns=["at", "best", "visitor", "of", "units", "value", "low", "high"])
 
 
 def families(boards: Sequence[Board]) -> pd.DataFrame:

@@ -8,7 +8,15 @@ import pytest
 from scipy import stats
 
 from medgen_utils.benchmark import board, evidence
-from medgen_utils.benchmark.board import agreement, families, primary_family, progress, read_board, side_by_side
+from medgen_utils.benchmark.board import (
+    agreement,
+    families,
+    primary_family,
+    progress,
+    read_board,
+    side_by_side,
+    winners,
+)
 from medgen_utils.benchmark.entries import Contender
 from medgen_utils.benchmark.packing import ENSEMBLE
 from medgen_utils.benchmark.standings import final_scores
@@ -187,3 +195,35 @@ def test_families_count_all_members_and_are_corrected_over_all_cells(small):
         assert (row.difference, row.low, row.high) == pytest.approx((gain.mean(), low, high))
         assert row.p_value == pytest.approx(stats.ttest_1samp(gain, 0).pvalue)
     assert families([empty]).empty
+
+
+def many(seed: int, **gains: float) -> pd.DataFrame:
+    """Scores of 20 units: the luck of the unit is shared, that of a run is not; a reference far above all."""
+    draw = np.random.default_rng(seed)
+    base = draw.normal(0.7, 0.05, 20)
+    methods = {"ERM": 0.0, "reference: target included": 0.3} | gains
+    return pd.DataFrame({name: base + gain + draw.normal(0, 0.02, 20) for name, gain in methods.items()})
+
+
+def test_the_best_of_one_problem_meets_the_best_of_another_and_references_do_not():
+    scores = {
+        "one": many(0, a=0.1, b=0.0, c=0.0),
+        "two": many(1, a=0.0, b=0.1, c=0.0),
+        "three": many(2, a=0.1, b=0, c=0),
+    }
+    table = winners(scores).set_index(["at", "of"])
+    assert list(table.index) == [("one", "two"), ("two", "one"), ("two", "three"), ("three", "two")]
+    assert list(table.loc["two", "visitor"]) == ["a", "a"] and set(table["best"]) == {"a", "b"}
+    gain = scores["two"]["b"] - scores["two"]["a"]
+    half = stats.t.ppf(1 - 0.05 / 9 / 2, 19) * stats.sem(gain)  # three pairs of methods at each of three problems
+    found = table.loc[("two", "one"), ["value", "low", "high"]].astype(float)
+    np.testing.assert_allclose(found, [gain.mean(), gain.mean() - half, gain.mean() + half])
+    assert (table["low"] > 0).all()
+
+
+def test_where_all_are_alike_the_winner_seldom_wins_for_certain():
+    names = dict.fromkeys("abcdefgh", 0.0)
+    told = [
+        (winners({"one": many(2 * i, **names), "two": many(2 * i + 1, **names)})["low"] > 0).any() for i in range(200)
+    ]
+    assert np.mean(told) < 0.05

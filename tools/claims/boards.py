@@ -10,11 +10,13 @@ from functools import lru_cache
 import pandas as pd
 
 from medgen_utils.benchmark import standings
-from medgen_utils.benchmark.board import Board, read_board
+from medgen_utils.benchmark.board import Board, read_board, winners
+from medgen_utils.benchmark.entries import PROBLEMS
 from medgen_utils.benchmark.nulls import null_rate
 
 BOARDS = 500
 PROBLEM = "breast hospitals"
+CLINICS = tuple(problem.name for problem in PROBLEMS if not problem.real)
 ASIDE = (standings.BASELINE, "ERM, equal seconds", *standings.REFERENCES)  # who is no remedy
 
 
@@ -29,22 +31,26 @@ def best_gain_is_small(final: pd.DataFrame) -> bool:
     return bool((means.drop(list(ASIDE), errors="ignore") - means[standings.BASELINE]).max() < 0.03)
 
 
-def best_is_beaten(final: pd.DataFrame) -> bool:
-    """The remedy with the best mean is not among the first three at one of the units."""
-    table = scores(final).drop(index=list(standings.REFERENCES), errors="ignore")
-    best = table.drop(index=list(ASIDE), errors="ignore").mean(axis=1).idxmax()
-    return bool(table.rank(ascending=False).loc[best].max() > 3)
+def winners_change(final: pd.DataFrame) -> bool:
+    """The best remedy of one problem is beaten at another by the best there, with the whole interval."""
+    return bool((winners({name: scores(part).T for name, part in final.groupby("problem")})["low"] > 0).any())
 
 
 STATEMENTS: dict[str, Callable[[pd.DataFrame], bool]] = {
-    one.__name__: one for one in (best_gain_is_small, best_is_beaten)
+    one.__name__: one for one in (best_gain_is_small, winners_change)
 }
 
 
 @lru_cache
-def board() -> Board:
-    """The board on which the statements are made."""
-    return read_board(PROBLEM)
+def boards(statement: str) -> tuple[Board, ...]:
+    """The boards on which a statement is made: of breast hospitals, or of the clinics that have their runs."""
+    names = CLINICS if statement == "winners_change" else (PROBLEM,)
+    return tuple(found for found in map(read_board, names) if len(found.table))
+
+
+def final(statement: str) -> pd.DataFrame:
+    """The tested rows of these boards."""
+    return pd.concat([found.final for found in boards(statement)])
 
 
 @lru_cache
@@ -52,5 +58,5 @@ def rate(statement: str) -> float:
     """The share of null boards on which a statement is true. KeyError, with the names there are, for another one."""
     if statement not in STATEMENTS:
         raise KeyError(f"no statement {statement!r} about a board: there are {sorted(STATEMENTS)}")
-    luck = pd.Series({PROBLEM: board().luck})
-    return null_rate(board().final, STATEMENTS[statement], n=BOARDS, spread=luck)
+    luck = pd.Series({found.problem: found.luck for found in boards(statement)})
+    return null_rate(final(statement), STATEMENTS[statement], n=BOARDS, spread=luck)

@@ -7,7 +7,7 @@ The field ``null_rate`` of a claim is one of four things.
   another value: normal around it, as wide as the printed interval says. ``P of N``: how many of N (a number or a
   value) come out with chance P each. All others stay as printed. Draws are independent of each other, which numbers of
   one experiment are not: the rate is a rough one.
-* ``{board: best_is_beaten}``: a statement of `boards` about the evidence store, on boards of nothing.
+* ``{board: winners_change}``: a statement of `boards` about the evidence store, on boards of nothing.
 * The address of a rate that a chapter prints, as in ``values``: ``{row: ..., column: ...}``, with cell and chapter.
 """
 
