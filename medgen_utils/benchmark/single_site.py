@@ -38,6 +38,7 @@ class SingleSites:
         axis = plotting.interval_plot(
             self.frame, "method", "domain", label="AUROC, method - ERM", reference=0, reference_label="equal"
         )
+        axis.locator_params(axis="x", nbins=5)  # more would touch each other
         plt.close(axis.figure)  # returned, so shown once
         line = f"95 % interval over the patients of a site · {self.about.line(self.seeds)}"
         return plotting.footer(axis.figure, line, self.about.credit)
