@@ -28,7 +28,6 @@ __all__ = [
     "best_pool", "by_steps", "candidates", "cheating", "chosen_by_rules", "compare", "compare_frozen",
     "compare_pools", "deal", "dealt_out", "evidence", "few_labels", "few_patients", "find_budget", "keep_labels",
     "leak", "left_out", "look_inside", "mechanisms", "part", "pool_of", "pooled", "provenance", "read_results",
-    "repair_control",
-    "run", "run_task", "same_size", "single_site_studies", "site_probes", "spread", "sweep", "together",
-    "train_at_home", "train_on_each", "watch",
+    "repair_control", "run", "run_task", "same_size", "single_site_studies", "site_probes", "spread", "sweep",
+    "together", "train_at_home", "train_on_each", "watch",
 ]  # fmt: skip

@@ -31,6 +31,7 @@ from medgen_utils.evaluation import holm, t_interval
 PRIMARY = [c.name for c in CONTENDERS if c.primary and c.family != "reference"] + [ENSEMBLE]
 CONFIRMING = ("breast hospitals", "mitosis", "breast scanners")  # of the primary family, as the protocol says
 LONGER = "ERM, equal seconds"
+ASIDE = (BASELINE, LONGER, ENSEMBLE, *REFERENCES)  # who is no remedy
 
 
 class Board(NamedTuple):
@@ -60,14 +61,14 @@ class Board(NamedTuple):
         """The rows of the table without ERM (its longer training and its ensemble too) and without the references."""
         if self.table.empty:
             return pd.DataFrame(columns=["method", "difference"])
-        own = ~self.table["method"].isin([BASELINE, LONGER, ENSEMBLE, *REFERENCES])
+        own = ~self.table["method"].isin(ASIDE)
         return self.table[own].reset_index(drop=True)
 
     @property
     def seeds(self) -> int:
         """Seeds that every method has at every unit, at some there may be more; one where a seed draws the clinic."""
-        alone = self.final[self.final["seed"] != ALL_SEEDS] if len(self.rows) else self.rows
-        return int(alone.groupby("unit")["seed"].nunique().min()) if len(alone) else 0
+        seeds = self.final.query(f"seed != {ALL_SEEDS}").groupby("unit")["seed"].nunique()
+        return int(seeds.min()) if len(seeds) else 0
 
     @property
     def _lacking(self) -> str:
@@ -166,8 +167,7 @@ def winners(scores: Mapping[str, pd.DataFrame], level: float = 0.95) -> pd.DataF
     Bonferroni's over all pairs of methods at all problems: together they hold with this ``level`` (of a null board, on
     which every method is ERM, less than 1 - level has an interval above zero).
     """
-    aside = [BASELINE, LONGER, ENSEMBLE, *REFERENCES]
-    tables = {name: table.drop(columns=aside, errors="ignore") for name, table in scores.items()}
+    tables = {name: table.drop(columns=list(ASIDE), errors="ignore") for name, table in scores.items()}
     best = {name: table.mean().idxmax() for name, table in tables.items()}
     tried = sum(table.shape[1] * (table.shape[1] - 1) / 2 for table in tables.values())
     rows = []

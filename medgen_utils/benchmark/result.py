@@ -196,9 +196,9 @@ class Result:
         return runs.groupby(["method", "unit"], sort=False)["value"].mean().reset_index()
 
     def _each(self, name: str) -> pd.Series:
-        """The method's difference from the baseline at each unit, in the order of the table and of the figure."""
+        """The method's difference from the baseline at each unit."""
         table = self._by_unit(self._pair(name)).pivot(index="unit", columns="method", values="value")
-        return (table[name] - table[self.methods[0]]).reindex(dict.fromkeys(self.scores()["unit"]))
+        return table[name] - table[self.methods[0]]
 
     def _pair(self, name: str) -> pd.DataFrame:
         """The rows of a method and the baseline, without images that only one of two runs with a seed has tested."""
@@ -302,6 +302,7 @@ class Result:
         name = NAMES.get(self.metric, self.metric)
         runs = self._scores(self.frame)
         targets = list(dict.fromkeys(runs["domain"]))
+        named = len(targets) > 1  # a seed has no name
         where = f"at {targets[0]}" if len(targets) == 1 else f"over {len(targets)} {self._units(len(targets))}"
         if shared := self._shared():
             hospitals = len({self.sites[domain] for domain in shared})
@@ -312,21 +313,19 @@ class Result:
             scores = self.scores()
             values = scores[scores["method"] == self.methods[0]].set_index("unit")["value"]
             if len(values) <= FEW:
-                return Markdown(f"{self.methods[0]} reaches {_points(values, len(targets) > 1, '')} {name} {where}.")
+                return Markdown(f"{self.methods[0]} reaches {_points(values, named, '')} {name} {where}.")
             mean, low, high = t_interval(values.to_numpy())
             covers = f"{low:.3f} to {high:.3f}, over {len(values)} {self._units(len(values))}"
             return Markdown(f"{self.methods[0]} reaches {mean:.3f} {name} {where} ({covers}).")
-        sentences = []
+        sentences, units = [], dict.fromkeys(self.scores()["unit"])  # in the order of the table and of the figure
         for row in self.differences().itertuples():
-            d = self._each(row.method)
+            d = self._each(row.method).reindex(units)
             text = f"**{row.method}** moves the {name} {where} by {row.value:+z.3f}"
             if np.isnan(row.low):
-                text += (
-                    f" ({_points(d, len(targets) > 1)}): {row.units} {self._units(row.units)}, too few for an interval"
-                )
+                text += f" ({_points(d, named)}): {row.units} {self._units(row.units)}, too few for an interval"
             else:
                 text += f" ({row.low:+z.3f} to {row.high:+z.3f}, {row.interval}"
-                text += f"; {_points(d, len(targets) > 1)})" if row.units in range(2, FEW + 1) else ")"
+                text += f"; {_points(d, named)})" if row.units in range(2, FEW + 1) else ")"
                 text += ": within noise" if row.low <= 0 <= row.high else ""
                 if row.low > 0 or row.high < 0:
                     text += f", better on {row.better} of {row.units} {self._units(row.units)}"

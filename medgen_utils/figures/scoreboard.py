@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from medgen_utils import plotting
 from medgen_utils.benchmark import standings
 from medgen_utils.benchmark.board import Board
-from medgen_utils.benchmark.mechanisms import NO_GAIN
+from medgen_utils.benchmark.mechanisms import GAIN, LOSS, NO_GAIN, NONE
 from medgen_utils.benchmark.nulls import best_of_nothing
 from medgen_utils.benchmark.ranks import Ranks
 from medgen_utils.benchmark.result import Result
@@ -217,15 +217,13 @@ def predictions(table: pd.DataFrame) -> Figure | None:
     table = table.reset_index(drop=True)
     figure, axis = plt.subplots(figsize=(5.8, 1.5 + 0.32 * len(table)), layout="constrained")
     colours = dict(zip(("borne out", "refuted", "open"), (*plotting.PALETTE[:2], plotting.QUIET), strict=True))
-    shapes = {"gain": "^", "no gain": "o", "loss": "v"}
+    shapes = {GAIN: "^", NONE: "o", LOSS: "v"}
     for row in table.itertuples():
         style = {"color": colours[row.verdict], "marker": shapes[row.predicted], "markersize": 7}
         axis.errorbar(
             row.value, row.Index, xerr=[[row.value - row.low], [row.high - row.value]], elinewidth=1.6, **style
         )
-    plotting.name_rows(
-        axis, [f"{row.shift}: {row.method}" for row in table.itertuples()], "difference in AUROC", 0.0, "ERM"
-    )
+    plotting.name_rows(axis, list(table["shift"] + ": " + table["method"]), "difference in AUROC", 0.0, "ERM")
     axis.axvline(NO_GAIN, color=plotting.QUIET, linewidth=0.8)
     for first in np.flatnonzero(table["shift"] != table["shift"].shift())[1:]:
         axis.axhline(first - 0.5, color=plotting.QUIET, linewidth=0.8)

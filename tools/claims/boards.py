@@ -48,7 +48,7 @@ def boards(statement: str) -> tuple[Board, ...]:
     return tuple(found for found in map(read_board, names) if len(found.table))
 
 
-def final(statement: str) -> pd.DataFrame:
+def tested(statement: str) -> pd.DataFrame:
     """The tested rows of these boards."""
     return pd.concat([found.final for found in boards(statement)])
 
@@ -59,4 +59,4 @@ def rate(statement: str) -> float:
     if statement not in STATEMENTS:
         raise KeyError(f"no statement {statement!r} about a board: there are {sorted(STATEMENTS)}")
     luck = pd.Series({found.problem: found.luck for found in boards(statement)})
-    return null_rate(final(statement), STATEMENTS[statement], n=BOARDS, spread=luck)
+    return null_rate(tested(statement), STATEMENTS[statement], n=BOARDS, spread=luck)
