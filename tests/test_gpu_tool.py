@@ -12,7 +12,9 @@ from medgen_utils.benchmark import protocol
 from medgen_utils.benchmark.entries import PRIMARY, contender_of
 from medgen_utils.data_augmentation import intensity_jitter
 from medgen_utils.domains import split
+from medgen_utils.feature_alignment import CORAL
 from medgen_utils.machine import with_one_thread
+from medgen_utils.meta_learning import MLDG
 from tools import gpu
 
 RUN = {"problem": "clinic: acquisition", "method": "ERM", "left_out": ["new hospital"], "trial": 1, "seed": 0}
@@ -58,7 +60,7 @@ def test_what_is_recorded_meets_the_layers_once_a_step_with_its_own_weights(name
 
 
 def test_the_others_of_the_primary_family_are_known():
-    assert set(PRIMARY) - set(gpu.ONE_PASS) == {"MixStyle", "MLDG"}
+    assert set(PRIMARY) - set(gpu.RECORDED) == {"MixStyle"}
 
 
 def test_a_run_comes_out_as_without():
@@ -66,9 +68,36 @@ def test_a_run_comes_out_as_without():
     plain = with_one_thread(protocol.run_task, run)  # as workers do: several sum in another order
     with gpu.faster():
         fast = with_one_thread(protocol.run_task, run)
-        assert training.ready is gpu.ready_together
+        ways = [training.ready, CORAL.alignment, MLDG.update]
+        assert ways == [gpu.ready_together, gpu.align_together, gpu.look_ahead_in_place]
     assert training.ready is not gpu.ready_together
     assert plain["auroc"].to_numpy() == pytest.approx(fast["auroc"].to_numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("n_domains", [1, 2, 3, 5])
+def test_pairs_of_domains_together_are_what_they_are_apart(n_domains):
+    generator = torch.Generator().manual_seed(n_domains)
+    z = list(torch.randn(n_domains, 7, 4, generator=generator, dtype=torch.float64).requires_grad_())
+    model = CORAL(torch.nn.Identity(), torch.nn.Linear(4, 2), n_domains, weight=0.7)
+    both = [alignment(model, z, z, z) for alignment in (CORAL.alignment, gpu.align_together)]
+    torch.testing.assert_close(*both)
+    if n_domains > 1:
+        torch.testing.assert_close(*(torch.cat(torch.autograd.grad(value, z, retain_graph=True)) for value in both))
+
+
+@pytest.mark.parametrize("n_domains", [2, 3, 5])
+def test_the_look_ahead_in_place_leads_where_the_functional_one_does(n_domains):
+    dataset = clinic_of()
+    weights = []
+    for update in (MLDG.update, gpu.look_ahead_in_place):
+        model = training.build(MLDG, dataset, seed=0, width=4, hyperparameters={"beta": 0.6})
+        model.prepare(total_steps=4)
+        draws = training.draw_batches(dataset, 32, True, torch.Generator().manual_seed(1))
+        for _ in range(4):
+            batches = next(draws)
+            update(model, [*batches, *batches][:n_domains])
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-4)
 
 
 def test_each_run_is_taken_once_and_written_whole(tmp_path, capsys):

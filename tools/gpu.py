@@ -2,8 +2,9 @@
 
 A step of a small network is mostly the launching of small kernels, and the cores that launch them are what a GPU waits
 for. `faster` takes most of them away: the convolutions are recorded once and replayed as a CUDA graph, the images of a
-step travel and turn together, the optimiser moves all weights in one kernel. The arithmetic and every draw stay what
-`training.fit` does; sums may differ in the last digits, as they do between any two devices.
+step travel and turn together, CORAL compares all pairs of domains in one go, MLDG looks ahead with its own weights, the
+optimiser moves all weights in one kernel. The arithmetic and every draw stay what `training.fit` does; sums may differ
+in the last digits, as they do between any two devices.
 
 ``python -m tools.gpu TASKS.json FOLDER WORKERS SECONDS``: TASKS is a list of {problem, method, left_out, trial, seed},
 with "steps" where they differ from the problem's and "plain": true to leave the recording away; rows go to
@@ -24,17 +25,21 @@ from unittest import mock
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from medgen_utils import training
 from medgen_utils.benchmark import protocol, runs
 from medgen_utils.benchmark.entries import contender_of, problem_of
 from medgen_utils.domains import Batch, joined
+from medgen_utils.feature_alignment import CORAL
+from medgen_utils.meta_learning import MLDG
 
 # whose networks meet all images of a step in one pass with their own weights and draw nothing inside: others stay plain
 ONE_PASS = (
     "ERM", "ERM, equal seconds", "reference: target included", "weight averaging", "per-image standardization",
     "intensity jitter", "stain jitter", "mixup", "CORAL", "DANN", "V-REx", "group DRO", "Fishr", "SimCLR",
 )  # fmt: skip
+RECORDED = (*ONE_PASS, "MLDG")  # which meets the images of a step in two passes, the second with other weights
 
 
 class Replay:
@@ -102,13 +107,48 @@ def _turns_of(size: int, turns: bool, generator: torch.Generator) -> tuple[Tenso
     return mirrored, torch.randint(4, (size,), generator=generator) if turns else mirrored
 
 
+def align_together(self: CORAL, z: Sequence[Tensor], logits: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
+    """`CORAL.alignment` of domains with equally many images: all pairs at once, each twice and each with itself."""
+    stacked = torch.stack(z)
+    means = stacked.mean(1)
+    centred = stacked - means[:, None]
+    covariances = centred.mT @ centred / (stacked.shape[1] - 1)
+    apart = ((moment[:, None] - moment).square().flatten(2).mean(2).sum() for moment in (means, covariances))
+    return self.strength * sum(apart) / max(1, len(z) * (len(z) - 1))
+
+
+def look_ahead_in_place(self: MLDG, batches: Sequence[Batch]) -> dict[str, float]:
+    """`MLDG.update` of first order with the look-ahead made on the weights that recorded layers read, and taken back.
+
+    What batch normalization remembers of it is measured anew before anybody reads it, as after any step of MLDG.
+    """
+    train, test = (joined([batches[i] for i in side]) for side in self.virtual_domains(len(batches)))
+    weights = list(self.parameters())
+    kept = [weight.detach().clone() for weight in weights]
+    value = F.cross_entropy(self.predict(train.x), train.y)
+    gradients = [gradient.clone() for gradient in torch.autograd.grad(value, weights)]  # a replay writes on its own
+    with torch.no_grad():
+        torch._foreach_add_(weights, gradients, alpha=-self.inner_learning_rate)
+    test_value = F.cross_entropy(self.predict(test.x), test.y)
+    torch._foreach_add_(gradients, list(torch.autograd.grad(test_value, weights)), alpha=self.beta)
+    with torch.no_grad():
+        torch._foreach_copy_(weights, kept)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient
+    self.take_step()
+    self.recent_images.add(self, batches)
+    return {"loss": (value + self.beta * test_value).item()}
+
+
 @contextmanager
 def faster() -> Iterator[None]:
-    """Runs inside record their convolutions, move images together and use the fused optimiser."""
+    """Runs inside record their convolutions and do together what `training.fit` does one by one."""
     fused = partial(torch.optim.AdamW, fused=True)
     with (
         mock.patch.object(protocol, "build", build_recorded),
         mock.patch.object(training, "ready", ready_together),
+        mock.patch.object(CORAL, "alignment", align_together),
+        mock.patch.object(MLDG, "update", look_ahead_in_place),
         mock.patch.object(torch.optim, "AdamW", fused),
     ):
         yield
@@ -143,7 +183,7 @@ def work(tasks: list[dict], folder: Path, number: int, end: float) -> None:
         keep = None if entry.get("name") else runs.folder_of(task, folder / "predictions")
         begun = time.time()
         try:
-            with faster() if entry["method"] in ONE_PASS and not entry.get("plain") else nullcontext():
+            with faster() if entry["method"] in RECORDED and not entry.get("plain") else nullcontext():
                 rows = protocol.run_task(task, device, predictions=keep)
         except Exception as error:
             print(entry, repr(error), flush=True)
