@@ -80,6 +80,16 @@ def test_another_machine_is_given_a_tolerance(store, monkeypatch):
     assert not again.same_machine and again.came_out and "another machine" in again.say()
 
 
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+def test_only_where_a_row_can_come_out_to_the_last_digit_it_has_one_thread(store, monkeypatch, place):
+    row, alone = evidence.read(method="ERM").iloc[0].copy(), []
+    if place == "elsewhere":
+        row["device"] = "abacus"
+    monkeypatch.setattr(evidence, "with_one_thread", lambda run, task: alone.append(run) or run(*task))
+    assert evidence.repeat(row).same_machine is (place == "here")
+    assert len(alone) == (place == "here")
+
+
 def test_a_row_whose_method_is_gone_is_named(store):
     row = evidence.read(method="ERM").iloc[0].to_dict() | {"method": "gone"}
     with pytest.raises(ValueError, match="gone"):

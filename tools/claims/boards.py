@@ -10,14 +10,13 @@ from functools import lru_cache
 import pandas as pd
 
 from medgen_utils.benchmark import standings
-from medgen_utils.benchmark.board import Board, read_board, winners
+from medgen_utils.benchmark.board import ASIDE, Board, read_board, winners
 from medgen_utils.benchmark.entries import PROBLEMS
 from medgen_utils.benchmark.nulls import null_rate
 
 BOARDS = 500
 PROBLEM = "breast hospitals"
 CLINICS = tuple(problem.name for problem in PROBLEMS if not problem.real)
-ASIDE = (standings.BASELINE, "ERM, equal seconds", *standings.REFERENCES)  # who is no remedy
 
 
 def scores(final: pd.DataFrame) -> pd.DataFrame:
