@@ -157,6 +157,11 @@ class SoFar(NamedTuple):
         """The table of the result, where there is one."""
         return self.result.table() if self.result else None
 
+    def brief(self, name: str) -> str:
+        """`Result.brief` of a method, or that it is not there yet."""
+        there = self.result is not None and name in self.result.methods
+        return self.result.brief(name) if there else "not in the evidence store yet"
+
     def say(self) -> Markdown:
         """The sentences of the result (in brief for many methods), what they rest on, who is not there yet, by name."""
         if self.result is None:

@@ -21,7 +21,7 @@ from medgen_utils.benchmark.entries import SHARED_SPACE
 from medgen_utils.benchmark.result import NAMES, About
 from medgen_utils.benchmark.runs import provenance
 from medgen_utils.domains import DomainDataset, split
-from medgen_utils.evaluation import generalization_gap, metrics_by, predictions_frame
+from medgen_utils.evaluation import generalization_gap, metrics_by, predictions_frame, with_interval
 from medgen_utils.machine import map_runs, training_device
 from medgen_utils.training import ERM, Augmentation, build, fit, flips
 
@@ -92,9 +92,7 @@ class OneSource:
         matrix = self.matrix().set_index(["algorithm", "domain"])["value"]
         sentences = []
         for name, away in self.gaps().groupby("algorithm", sort=False):
-            parts = [
-                f"{row.domain} {-row.value:+z.2f} ({-row.high:+z.2f} to {-row.low:+z.2f})" for row in away.itertuples()
-            ]
+            parts = [f"{row.domain} {with_interval((-row.value, -row.high, -row.low))}" for row in away.itertuples()]
             home = f"{matrix[name, self.homes[name]]:.2f} at home"
             sentences.append(f"Trained on **{name}**: {home}; elsewhere {', '.join(parts)}.")
         return Markdown("\n".join(f"- {sentence}" for sentence in sentences) if len(sentences) > 1 else sentences[0])

@@ -18,7 +18,7 @@ from medgen_utils.benchmark import evidence
 from medgen_utils.benchmark.entries import PROTOCOL
 from medgen_utils.benchmark.repair import REFERENCE
 from medgen_utils.benchmark.result import About, Result
-from medgen_utils.evaluation import metrics_by
+from medgen_utils.evaluation import metrics_by, with_interval
 
 ERM = "ERM"
 
@@ -54,7 +54,7 @@ class LeftOut:
     def say(self) -> Markdown:
         """Where the reference is ahead beyond noise, where behind, where within; and how many hospitals that is."""
         table = self.differences()
-        words = {row.domain: f"{row.value:+.3f} ({row.low:+.3f} to {row.high:+.3f})" for row in table.itertuples()}
+        words = {row.domain: with_interval(row, "+.3f") for row in table.itertuples()}
         ahead, behind = table["low"] > 0, table["high"] < 0
         parts = []
         for rows, text in (

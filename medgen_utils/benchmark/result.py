@@ -117,6 +117,11 @@ class Result:
             rows.append([name, d.mean(), low, high, covers, len(d), int(better.sum())])
         return pd.DataFrame(rows, columns=["method", "value", "low", "high", "interval", "units", "better"])
 
+    def brief(self, name: str) -> str:
+        """A method minus the baseline in a few words, for a table: "+0.010, better at 4 of 6" units."""
+        row = self.differences().set_index("method").loc[name]
+        return f"{row['value']:+.3f}, better at {row['better']} of {row['units']}"
+
     def beside(self, other: Result) -> Result:
         """The methods of both, this one's first with its baseline, so that nothing needs to be trained twice.
 

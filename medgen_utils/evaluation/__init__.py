@@ -15,6 +15,7 @@ from medgen_utils.evaluation.intervals import (
     holm,
     sign_flip_test,
     t_interval,
+    with_interval,
     with_repeats,
 )
 from medgen_utils.evaluation.metrics import (
@@ -40,5 +41,5 @@ __all__ = [
     "bootstrap_draws", "bootstrap_interval", "brier", "calibration_error", "cells_by_domain", "decision_curve",
     "expected_calibration_error", "f1", "generalization_gap", "holm", "metrics_by", "paired_difference", "power",
     "predict_probabilities", "predictions_frame", "probabilities", "reliability_curve",
-    "sensitivity_at_specificity", "sign_flip_test", "t_interval", "with_repeats", "worst_domain",
+    "sensitivity_at_specificity", "sign_flip_test", "t_interval", "with_interval", "with_repeats", "worst_domain",
 ]  # fmt: skip

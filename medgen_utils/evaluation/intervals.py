@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit  # Student's quantile; scipy.stats would double the import time
@@ -18,6 +18,15 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+def with_interval(found: Any, form: str = "+z.2f") -> str:
+    """A value and its interval in words, each number in the same format: "+0.02 (-0.01 to +0.05)".
+
+    found: an `Interval`, a row of a table with the columns value, low and high, or three numbers in this order.
+    """
+    value, low, high = (found.value, found.low, found.high) if hasattr(found, "value") else found
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
 def percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:

@@ -122,7 +122,10 @@ def test_what_is_not_finished_yet_is_named(store, monkeypatch):
     pd.testing.assert_frame_equal(whole.table(), whole.result.table())
     said = whole.say().data
     assert "2 seeds at 2 domains" in said and said.endswith("Not finished there yet, so not in it: CORAL.")
+    assert whole.brief("jitter") == whole.result.brief("jitter")
+    assert whole.brief("CORAL") == "not in the evidence store yet"
     nothing = evidence.so_far("small", ["ERM", "CORAL", "DANN"])
+    assert nothing.brief("CORAL") == "not in the evidence store yet"
     assert nothing.result is None and nothing.plot() is None and nothing.table() is None
     assert nothing.lacking == ("CORAL", "DANN")  # ERM is there
     assert "cannot compare anything on small yet: CORAL and DANN are not finished" in nothing.say().data

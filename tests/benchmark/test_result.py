@@ -53,6 +53,10 @@ def test_more_than_a_few_units_give_students_interval_over_them():
     assert row["units"] == 8 and row["better"] == 7
 
 
+def test_in_brief_a_method_has_its_mean_difference_and_the_units_that_gain():
+    assert stored([0.01, 0.03, -0.01]).brief("remedy") == "+0.010, better at 2 of 3"
+
+
 def test_seeds_are_repeats_and_no_further_units():
     d = [0.01, 0.03, 0.02, 0.05, -0.01, 0.02, 0.03]
     few, many = stored(d, seeds=1).differences(), stored(d, seeds=9).differences()

@@ -1,10 +1,11 @@
 """Intervals cover, and agree with SciPy where it has them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from medgen_utils.evaluation import Interval, UndefinedMetric, sign_flip_test, t_interval, with_repeats
+from medgen_utils.evaluation import Interval, UndefinedMetric, sign_flip_test, t_interval, with_interval, with_repeats
 from medgen_utils.evaluation.intervals import holm, percentiles
 
 
@@ -64,3 +65,19 @@ def test_percentiles_leave_as_much_below_as_above(level):
 def test_repeats_widen_an_interval_as_much_wherever_it_lies():
     wide = [np.subtract(with_repeats(Interval(v, v - 0.3, v + 0.4), [v - 0.1, v + 0.1]), v) for v in (-2.0, 0.1, 3.0)]
     np.testing.assert_allclose(wide, wide[:1] * 3)
+
+
+TABLE = pd.DataFrame({"domain": ["Rio"], "value": [0.123], "low": [-0.004], "high": [0.25], "units": [4]})
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Interval(0.123, -0.004, 0.25), (0.123, -0.004, 0.25), TABLE.loc[0], next(TABLE.itertuples()),
+        pd.Series({"mean": 0.123, "min": -0.004, "max": 0.25}),
+    ],
+)  # fmt: skip
+def test_a_value_with_its_interval_reads_the_same_from_anything_that_holds_one(found):
+    assert with_interval(found) == "+0.12 (+0.00 to +0.25)"
+    assert with_interval(found, "+.3f") == "+0.123 (-0.004 to +0.250)"
+    assert with_interval(found, ".0%") == "12% (-0% to 25%)"
