@@ -21,6 +21,7 @@ from medgen_utils.benchmark.site_probe import site_probes
 from medgen_utils.benchmark.starts import by_steps, same_size
 from medgen_utils.benchmark.three_rules import candidates, chosen_by_rules
 from medgen_utils.benchmark.watched import watch
+from medgen_utils.evaluation import with_interval
 from medgen_utils.selection import RULES
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "leak", "left_out", "look_inside", "mechanisms", "part", "pool_of", "pooled", "provenance", "read_results",
     "repair_control", "run", "run_task", "same_size", "single_site_studies", "site_probes", "spread", "sweep",
     "together", "train_at_home", "train_on_each", "watch",
+    "with_interval",
 ]  # fmt: skip
