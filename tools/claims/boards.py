@@ -14,7 +14,7 @@ from medgen_utils.benchmark.board import ASIDE, Board, read_board, winners
 from medgen_utils.benchmark.entries import PROBLEMS
 from medgen_utils.benchmark.nulls import null_rate
 
-BOARDS = 500
+BOARDS = 1_000
 PROBLEM = "breast hospitals"
 CLINICS = tuple(problem.name for problem in PROBLEMS if not problem.real)
 
