@@ -142,7 +142,10 @@ def look_ahead_in_place(self: MLDG, batches: Sequence[Batch]) -> dict[str, float
 
 @contextmanager
 def faster() -> Iterator[None]:
-    """Runs inside record their convolutions and do together what `training.fit` does one by one."""
+    """Runs inside record their convolutions and do together what `training.fit` does one by one.
+
+    Only for methods of `RECORDED`: MMD and MASF inherit what is replaced in CORAL and MLDG, and would become those.
+    """
     fused = partial(torch.optim.AdamW, fused=True)
     with (
         mock.patch.object(protocol, "build", build_recorded),
